@@ -1,0 +1,49 @@
+# Two commands: `make up` starts everything with sample data, `make test` passes the tests.
+# Needs Python 3.11+ with venv and a Python package registry; no root.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8443
+UV := $(BIN)/uv
+COMPILE := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --group build
+
+.DEFAULT_GOAL := help
+.PHONY: help up test test-slow lint bench lock clean
+
+help:  ## Show these targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Strongroom needs Python 3.11 or newer: make PYTHON=python3.12 up"'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: requirements.lock pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	touch $@
+
+up: $(VENV)/run.stamp  ## Start everything on this machine with sample data, HTTPS on PORT
+	$(BIN)/strongroom up --demo --port $(PORT)
+
+test: $(VENV)/dev.stamp lint  ## Lint, types, import contracts and every test
+	$(BIN)/python -m pytest -q
+
+lint: $(VENV)/dev.stamp  ## ruff, mypy strict, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: $(VENV)/dev.stamp  ## Time what we claim, as ratios in one run
+	$(BIN)/strongroom bench seal
+
+lock: $(VENV)/dev.stamp  ## Make both lock files anew (hashes, no host)
+	$(COMPILE) -o requirements.lock
+	$(COMPILE) --group dev -c requirements.lock -o requirements-dev.lock
+
+clean:  ## Remove the virtual environment
+	rm -rf $(VENV)

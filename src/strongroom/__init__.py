@@ -1,0 +1,1 @@
+"""Strongroom: the policy you publish is the policy you run."""
