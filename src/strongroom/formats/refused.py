@@ -1,7 +1,7 @@
 """A refusal is ordinary: a promise held. One exception carries it from the guard to the page or exit code."""
 
 
-class Refused(Exception):  # noqa: N818 - the policy's word, not an error's
+class Refused(Exception):
     """The act was not done, because a clause forbids it.
 
     clause: id of the promise that was kept, such as "RR-2".

@@ -1,4 +1,4 @@
-"""Types for what must never be printed (RR-4): their `repr` is `***`, they cannot be pickled or formatted by accident."""
+"""Types for what must never be printed (RR-4): `repr` is `***`, and they are not pickled or formatted by accident."""
 
 from typing import Any, NoReturn
 

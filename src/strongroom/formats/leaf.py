@@ -1,0 +1,272 @@
+"""Entry and leaf of the journal, version 1 (docs/formats/leaf.md): typed facts only, no text, no personal data (LM-3).
+
+An entry is the whole record and stays in the database; its leaf, in the public tree, holds the same header, the
+public facts, and a salted commitment to the entry.
+"""
+
+import hashlib
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Final
+
+from strongroom.formats.malformed import Malformed
+
+VERSION: Final = 1
+SALT_BYTES: Final = 32
+NOBODY: Final = bytes(16)
+
+
+class Kind(IntEnum):
+    """What happened. The numbers are bytes of the tree: never change or reuse one."""
+
+    # the key broker itself
+    ORIGIN = 1
+    STARTED = 2
+    HEARTBEAT = 3
+    UNLOCKED = 4
+    LOCKED = 5
+    UNLOCK_REFUSED = 6
+    CLOCK_STEPPED = 7
+    TIME_CLAIMED = 8
+    TIME_BELIEVED = 9
+    TIME_BEHIND = 10
+    SIGNING_KEY = 11
+    # keys and what they open
+    KEY_BORN = 20
+    KEY_DESTROYED = 21
+    SEALED = 22
+    OPENED = 23
+    OPEN_REFUSED = 24
+    CARRIED = 25
+    CARRY_REFUSED = 26
+    SEARCHED = 27
+    SEARCH_REFUSED = 28
+    SEAL_REFUSED = 29
+    # an order's way
+    PAGE_RECEIVED = 40
+    ORDER_FULFILLED = 41
+    ORDER_CANCELLED = 42
+    ORDER_ERASED = 43
+    DAY_DROPPED = 44
+    CARRY_ALARM = 45
+    PERSONAL_DATA_ABSENT = 46
+    MARKETPLACE_REFUSED = 47
+    OBLIGATION_OPENED = 50
+    OBLIGATION_SATISFIED = 51
+    # people
+    SIGN_IN = 60
+    SIGN_IN_REFUSED = 61
+    SIGN_OUT = 62
+    ACCESS_REFUSED = 63
+    PERSON_CREATED = 64
+    ROLE_GRANTED = 65
+    GRANT_ENDED = 66
+    FACTOR_ENROLLED = 67
+    FIRST_ADMINISTRATOR = 68
+    # the installation
+    INSTALLED = 80
+    ACCOUNT_ADDED = 81
+    SETTING_CHANGED = 82
+
+
+class Outcome(IntEnum):
+    DONE = 1
+    REFUSED = 2
+    FAILED = 3
+
+
+class Actor(IntEnum):
+    """Processes that act by themselves; as a reference, 15 zero bytes and this number."""
+
+    KEY_BROKER = 1
+    RECEIPT = 2
+    RETENTION = 3
+    SEQUENCER = 4
+    WEBSITE = 5
+    COMMAND = 6
+    REHEARSAL = 7
+    INSTALLER = 8
+
+    @property
+    def reference(self) -> bytes:
+        """16 bytes, never a person's."""
+        return bytes(15) + bytes([self])
+
+
+class Fact(IntEnum):
+    """What an entry may say, each of one fixed width. Numbers from 64 up stay in the entry and out of the leaf."""
+
+    PART = 1
+    WRITE = 2
+    PURPOSE = 3
+    BORN = 4
+    DAY = 5
+    GENERATION = 6
+    TOKEN = 7
+    CALL = 8
+    COUNT = 9
+    REASON = 10
+    SIZE = 11
+    HASH = 12
+    FIELD = 13
+    STATE = 14
+    SECONDS = 15
+    MODE = 16
+    PEER = 17
+    VERSION = 18
+    CLAUSE = 19
+    FROM_DAY = 20
+    DUE = 21
+    PERSON = 64
+    ROLE = 65
+    PERMISSION = 66
+    CASE = 67
+
+    @property
+    def public(self) -> bool:
+        return self < 64
+
+
+WIDTHS: Final[dict[Fact, int]] = {
+    Fact.PART: 1, Fact.WRITE: 8, Fact.PURPOSE: 1, Fact.BORN: 4, Fact.DAY: 4, Fact.GENERATION: 2, Fact.TOKEN: 32,
+    Fact.CALL: 16, Fact.COUNT: 8, Fact.REASON: 2, Fact.SIZE: 8, Fact.HASH: 32, Fact.FIELD: 1, Fact.STATE: 1,
+    Fact.SECONDS: 8, Fact.MODE: 1, Fact.PEER: 1, Fact.VERSION: 4, Fact.CLAUSE: 2, Fact.FROM_DAY: 4, Fact.DUE: 8,
+    Fact.PERSON: 16, Fact.ROLE: 1, Fact.PERMISSION: 2, Fact.CASE: 8,
+}  # fmt: skip
+
+Facts = Mapping[Fact, int | bytes]
+
+_HEADER = struct.Struct(">B16sHBQq16s16s")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One record. `at` is believed time in milliseconds since 1970; `subject` and `by` are 16-byte references.
+
+    A fact is an unsigned integer up to 8 bytes wide, or bytes where it is wider; see `WIDTHS`.
+    """
+
+    id: bytes
+    kind: Kind
+    outcome: Outcome
+    at: int
+    account: int
+    subject: bytes
+    by: bytes
+    facts: Facts = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """What the tree holds of an entry."""
+
+    entry: Entry
+    commitment: bytes
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """The canonical bytes that a commitment and the broker speak about."""
+    return _header(entry) + _facts(entry.facts)
+
+
+def decode_entry(data: bytes) -> Entry:
+    """The inverse; `Malformed` for unknown versions, kinds and facts, and for any other encoding of the same entry."""
+    entry, rest = _decode_header(data)
+    return _with_facts(entry, rest)
+
+
+def commitment(entry: bytes, salt: bytes) -> bytes:
+    """SHA-256 over label, salt (32 bytes) and the canonical entry."""
+    if len(salt) != SALT_BYTES:
+        raise Malformed("a salt is 32 bytes")
+    return hashlib.sha256(b"strongroom/journal/commitment/v1\n" + salt + entry).digest()
+
+
+def encode_leaf(entry: Entry, salt: bytes) -> bytes:
+    """The leaf of an entry: header, commitment, public facts."""
+    public = {fact: value for fact, value in entry.facts.items() if fact.public}
+    return _header(entry) + commitment(encode_entry(entry), salt) + _facts(public)
+
+
+def decode_leaf(data: bytes) -> Leaf:
+    entry, rest = _decode_header(data)
+    if len(rest) < 32:
+        raise Malformed("a leaf ends before its commitment")
+    whole = _with_facts(entry, rest[32:])
+    if any(not fact.public for fact in whole.facts):
+        raise Malformed("a leaf holds public facts only")
+    return Leaf(whole, rest[:32])
+
+
+def number(facts: Facts, fact: Fact) -> int:
+    """The value of a numeric fact; `Malformed` where it is missing."""
+    value = facts.get(fact)
+    if not isinstance(value, int):
+        raise Malformed(f"the entry must state {fact.name}")
+    return value
+
+
+def octets(facts: Facts, fact: Fact) -> bytes:
+    """The value of a fact of more than 8 bytes; `Malformed` where it is missing."""
+    value = facts.get(fact)
+    if not isinstance(value, bytes):
+        raise Malformed(f"the entry must state {fact.name}")
+    return value
+
+
+def _header(entry: Entry) -> bytes:
+    if len(entry.id) != 16 or len(entry.subject) != 16 or len(entry.by) != 16:
+        raise ValueError("references are 16 bytes")
+    return _HEADER.pack(VERSION, entry.id, entry.kind, entry.outcome, entry.at, entry.account, entry.subject, entry.by)
+
+
+def _decode_header(data: bytes) -> tuple[Entry, bytes]:
+    if len(data) < _HEADER.size:
+        raise Malformed("an entry ends inside its header")
+    version, id_, kind, outcome, at, account, subject, by = _HEADER.unpack_from(data)
+    if version != VERSION:
+        raise Malformed("unknown version")
+    try:
+        entry = Entry(id_, Kind(kind), Outcome(outcome), at, account, subject, by)
+    except ValueError:
+        raise Malformed("unknown kind or outcome") from None
+    return entry, data[_HEADER.size :]
+
+
+def _facts(facts: Facts) -> bytes:
+    out = [bytes([len(facts)])]
+    for fact in sorted(facts):
+        value, width = facts[fact], WIDTHS[fact]
+        octets_ = value.to_bytes(width, "big") if isinstance(value, int) else value
+        if len(octets_) != width:
+            raise ValueError(f"{fact.name} is {width} bytes")
+        out.append(bytes([fact]) + octets_)
+    return b"".join(out)
+
+
+def _with_facts(entry: Entry, data: bytes) -> Entry:
+    if not data:
+        raise Malformed("an entry ends before its facts")
+    found: dict[Fact, int | bytes] = {}
+    at, last = 1, -1
+    for _ in range(data[0]):
+        if at >= len(data):
+            raise Malformed("an entry ends inside its facts")
+        if data[at] <= last:
+            raise Malformed("facts ascend, each once")
+        last = data[at]
+        try:
+            fact = Fact(last)
+        except ValueError:
+            raise Malformed("unknown fact") from None
+        width = WIDTHS[fact]
+        value = data[at + 1 : at + 1 + width]
+        if len(value) != width:
+            raise Malformed("an entry ends inside a fact")
+        found[fact] = int.from_bytes(value, "big") if width <= 8 else value
+        at += 1 + width
+    if at != len(data):
+        raise Malformed("bytes after the end of an entry")
+    return Entry(entry.id, entry.kind, entry.outcome, entry.at, entry.account, entry.subject, entry.by, found)
