@@ -1,0 +1,1 @@
+"""Data retention and recovery."""
