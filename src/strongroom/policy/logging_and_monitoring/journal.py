@@ -23,7 +23,7 @@ Append = Callable[[list[tuple[bytes, bytes]]], list[int]]
 """Hands entries and salts to the key broker and returns their places in the tree."""
 
 
-def _nowhere(entries: list[tuple[bytes, bytes]]) -> list[int]:
+def _nowhere(_entries: list[tuple[bytes, bytes]]) -> list[int]:
     return []
 
 

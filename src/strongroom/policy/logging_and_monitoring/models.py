@@ -35,7 +35,7 @@ class Installation(models.Model):
 
 
 class Entry(models.Model):
-    """One record of the journal: canonical bytes (docs/formats/leaf.md), salt, and columns to find it by. Append-only."""
+    """One record of the journal: canonical bytes (docs/formats/leaf.md), salt, columns to find it by. Append-only."""
 
     pk = models.CompositePrimaryKey("account_id", "id")
     account_id = models.BigIntegerField()
@@ -99,6 +99,30 @@ class ApiCall(models.Model):
     class Meta:
         db_table = "api_call"
         indexes = (models.Index(fields=["account_id", "began_at"], name="api_call_by_time"),)
+
+
+class Alarm(models.Model):
+    """Something a person must look at. Told upwards as a row; closed with its reason by whoever looked."""
+
+    pk = models.CompositePrimaryKey("account_id", "id")
+    account_id = models.BigIntegerField()
+    id = models.UUIDField()
+    kind = models.CharField(max_length=24)
+    subject = models.UUIDField()
+    count = models.BigIntegerField()
+    raised_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "alarm"
+        constraints = (
+            models.UniqueConstraint(
+                fields=["account_id", "kind", "subject"],
+                condition=models.Q(closed_at__isnull=True),
+                name="alarm_is_open_once",
+            ),
+            models.CheckConstraint(condition=models.Q(kind__in=["carry", "absent data"]), name="alarm_kind_is_known"),
+        )
 
 
 class Bucket(models.Model):

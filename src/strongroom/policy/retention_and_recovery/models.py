@@ -33,6 +33,7 @@ class Order(models.Model):
     lines = models.IntegerField()
     units = models.IntegerField()
     sealed_version = models.DateTimeField(null=True)
+    asked_at = models.DateTimeField(null=True)
     data_absent = models.BooleanField()
     fulfilled_at = models.DateTimeField(null=True)
     cancelled_at = models.DateTimeField(null=True)

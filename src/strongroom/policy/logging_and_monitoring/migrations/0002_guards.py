@@ -54,6 +54,13 @@ GRANT SELECT ON api_call, selling_account, installation TO strongroom_web, stron
 GRANT INSERT ON api_call, selling_account TO strongroom_worker;
 GRANT UPDATE (ended_at, status, outcome, request_id, rate_limit, milliseconds, dropped_fields)
     ON api_call TO strongroom_worker;
+ALTER TABLE alarm ADD CONSTRAINT alarm_is_of_an_account
+    FOREIGN KEY (account_id) REFERENCES selling_account (id) DEFERRABLE INITIALLY DEFERRED;
+CREATE TRIGGER alarm_is_not_deleted BEFORE DELETE ON alarm FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER alarm_is_not_truncated BEFORE TRUNCATE ON alarm
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+GRANT SELECT, INSERT ON alarm TO strongroom_web, strongroom_worker;
+GRANT UPDATE (count, closed_at) ON alarm TO strongroom_web, strongroom_worker;
 GRANT SELECT, INSERT, UPDATE ON bucket TO strongroom_worker;
 GRANT SELECT ON bucket TO strongroom_web;
 GRANT SELECT, INSERT ON person_reference TO strongroom_web, strongroom_worker;

@@ -1,0 +1,151 @@
+"""Rows of sealed parts: written, carried and erased through the definer functions, never by hand (ES-1, RR-2)."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+
+from strongroom.formats import leaf
+from strongroom.formats.broker import Located, Sealed, ToOpen, ToSeal
+from strongroom.formats.parts import OPENS, Part, Purpose
+from strongroom.formats.sealed import Day, Place
+from strongroom.formats.secret import Secret
+from strongroom.policy import definitions
+from strongroom.policy.encryption_and_storage import broker, models
+from strongroom.policy.encryption_and_storage.broker import KeyOfDay
+from strongroom.policy.encryption_and_storage.connection import Forgotten
+from strongroom.policy.logging_and_monitoring import journal
+
+
+@dataclass(frozen=True)
+class Written:
+    """A sealed part on its way into its row."""
+
+    order: uuid.UUID
+    part: Part
+    write: int
+    sealed: Sealed
+
+
+def know_keys(*, account: int, keys: Sequence[KeyOfDay]) -> None:
+    """Keep the token hash of each key that sealed, so that its partition can be dropped once the key is dead."""
+    models.DayKey.objects.bulk_create(
+        [
+            models.DayKey(
+                account_id=account,
+                day=definitions.day_of_number(key.day),
+                generation=key.generation,
+                token_sha256=key.token_sha256,
+            )
+            for key in keys
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def write_rows(*, account: int, rows: Sequence[Written]) -> int:
+    """Put sealed parts into their partition, in the caller's transaction; an older write of a part goes (RR-2)."""
+    written = 0
+    for day, generation in sorted({(row.sealed.day.day, row.sealed.day.generation) for row in rows}):
+        mine = [r for r in rows if (r.sealed.day.day, r.sealed.day.generation) == (day, generation)]
+        columns = [broker.index_columns(r.sealed.indexes) for r in mine]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT seal_rows(%s, %s::uuid[], %s::smallint[], %s::bigint[], %s, %s::smallint,"
+                " %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[])",
+                [
+                    account,
+                    [r.order for r in mine],
+                    [int(r.part) for r in mine],
+                    [r.write for r in mine],
+                    definitions.day_of_number(day),
+                    generation,
+                    [r.sealed.bundle for r in mine],
+                    [r.sealed.body for r in mine],
+                    *([column[i] for column in columns] for i in range(3)),
+                ],
+            )
+            written += cursor.fetchone()[0]
+    return written
+
+
+def move_rows(*, account: int, order: uuid.UUID, rows: Sequence[tuple[Located, Sealed]]) -> int:
+    """Put an order's parts under another day's key, in the caller's transaction; bodies stay as they are."""
+    columns = [broker.index_columns(new.indexes) for _, new in rows]
+    day, generation = rows[0][1].day.day, rows[0][1].day.generation
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT carry_rows(%s, %s, %s::smallint[], %s::bigint[], %s, %s::smallint,"
+            " %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[])",
+            [
+                account,
+                order,
+                [int(old.place.part) for old, _ in rows],
+                [old.place.write for old, _ in rows],
+                definitions.day_of_number(day),
+                generation,
+                [new.bundle for _, new in rows],
+                *([column[i] for column in columns] for i in range(3)),
+            ],
+        )
+        return int(cursor.fetchone()[0])
+
+
+def erase_rows(*, account: int, order: uuid.UUID) -> int:
+    """Delete the live rows of an order that is done, in the caller's transaction (RR-3)."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT erase_rows(%s, %s)", [account, order])
+        return int(cursor.fetchone()[0])
+
+
+def current(*, account: int, order: uuid.UUID) -> list[models.Sealed]:
+    """The current sealed rows of an order, by part."""
+    parts = {p.part: p for p in models.SealedPart.objects.filter(account_id=account, order_ref=order)}
+    rows = models.Sealed.objects.filter(account_id=account, order_ref=order).order_by("part")
+    return [r for r in rows if r.part in parts and r.write == parts[r.part].write and r.day == parts[r.part].day]
+
+
+def located(row: models.Sealed) -> Located:
+    """Where the broker must find this row to belong."""
+    return Located(
+        Place(row.account_id, row.order_ref.bytes, Part(row.part), row.write),
+        Day(definitions.day_number(row.born), definitions.day_number(row.day), row.generation),
+        bytes(row.bundle),
+    )
+
+
+def to_seal(*, order: uuid.UUID, part: Part, fields: dict[str, Secret]) -> ToSeal:
+    """A part with a fresh write number, ready to be sealed."""
+    return ToSeal(order.bytes, part, definitions.reference().int >> 65, fields)
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What a purpose opened of an order, and the entry that says so."""
+
+    fields: dict[str, Secret]
+    entry: uuid.UUID
+
+
+def open_for(*, account: int, order: uuid.UUID, purpose: Purpose, by: bytes, case: int | None = None) -> Opening:
+    """Open one part of one order for a purpose: the entry is committed first, then the broker is asked (AM-3).
+
+    Raises `Forgotten` where no such part can be opened any more, `Refused`, `Locked` or `Unavailable`.
+    """
+    part = OPENS[purpose].part
+    row = next((r for r in current(account=account, order=order) if r.part == part), None)
+    if row is None:
+        raise Forgotten("this part was never held or has been forgotten")
+    facts: dict[leaf.Fact, int | bytes] = {
+        leaf.Fact.PART: part,
+        leaf.Fact.WRITE: row.write,
+        leaf.Fact.PURPOSE: purpose,
+    }
+    if case is not None:
+        facts[leaf.Fact.CASE] = case
+    with transaction.atomic(durable=True):  # a surrounding transaction raises, so the commit is real
+        entry = journal.record(leaf.Kind.OPENED, by=by, account=account, subject=order.bytes, facts=facts)
+    wanted = ToOpen(bytes(entry.payload), bytes(entry.salt), located(row), bytes(row.body))
+    fields = broker.one(broker.open_parts(account=account, purpose=purpose, by=by, parts=[wanted]))
+    return Opening(fields, entry.id)
