@@ -145,7 +145,7 @@ def _insert(new: Sequence[tuple[Order, OrderRecord]], call: uuid.UUID, now: date
     for order, record in new:
         _set_state(order, record, None, call, now)
     Order.objects.bulk_create([order for order, _ in new])
-    for order, record in new:
+    for order, _ in new:
         _journal_end(order, None)
     OrderItem.objects.bulk_create([item for order, record in new for item in _items(order, record)])
 

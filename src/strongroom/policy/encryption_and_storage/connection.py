@@ -27,7 +27,7 @@ class Locked(Unavailable):
 
 
 class TimeInDoubt(Unavailable):
-    """The machine's clock jumped; nothing opens until Amazon or a person (`strongroom keys agree`) confirms the time."""
+    """The machine's clock jumped; nothing opens until Amazon or a person (`strongroom keys agree`) confirms it."""
 
 
 class Forgotten(Exception):

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from strongroom.formats.broker import Destroyed
 from strongroom.formats.leaf import Actor, Fact, Kind
@@ -105,11 +106,12 @@ def forget_day(*, day: date, destroyed: Sequence[Destroyed], kept: Kept) -> None
         rows = int(cursor.fetchone()[0])
     kept.days_dropped += 1
     for account in sorted({key.account_id for key in keys}):
-        _close_day(account=account, day=day, rows=rows)
+        kept.lost_to_carry += _close_day(account=account, day=day, rows=rows)
 
 
 @transaction.atomic
-def _close_day(*, account: int, day: date, rows: int) -> None:
+def _close_day(*, account: int, day: date, rows: int) -> int:
+    """Write down that a day is gone. Orders still to ship that died with it are to be fetched again; how many."""
     DayKey.objects.filter(account_id=account, day=day, dropped_at__isnull=True).update(dropped_at=definitions.now())
     journal.record(
         Kind.DAY_DROPPED,
@@ -118,6 +120,9 @@ def _close_day(*, account: int, day: date, rows: int) -> None:
         facts={Fact.DAY: definitions.day_number(day), Fact.COUNT: rows},
     )
     satisfy(account=account, kind=ObligationKind.FORGET_DAY, subject=of_day(day), by=Actor.RETENTION)
+    held = SealedPart.objects.filter(account_id=account).values("order_ref")
+    lost = Order.objects.filter(account_id=account, done_on__isnull=True, sealed_version__isnull=False)
+    return lost.exclude(ref__in=held).update(sealed_version=None)
 
 
 def forget_cancelled(*, account: int, kept: Kept) -> None:
@@ -134,17 +139,22 @@ def forget_cancelled(*, account: int, kept: Kept) -> None:
 
 def tombstone_due(*, account: int, kept: Kept) -> None:
     """Orders whose PII is gone, or that never had any, lose item lines and Amazon's id (DF-3, RR-2)."""
-    now, held = definitions.now(), SealedPart.objects.filter(account_id=account).values_list("order_ref", flat=True)
-    candidates = Order.objects.filter(account_id=account, erased_at__isnull=True).exclude(ref__in=held)
-    old = candidates.filter(received_at__lte=now - terms.span("item_lines_kept"))
-    for order in old.order_by("received_at")[:2_000]:
-        to_ship = order.state in STATE_NUMBERS and order.fulfilled_by == "MERCHANT"
+    now, kept_for = definitions.now(), terms.span("item_lines_kept")
+    held = SealedPart.objects.filter(account_id=account).values("order_ref")
+    candidates = Order.objects.filter(
+        Q(done_on__isnull=False, sealed_version__isnull=False) | Q(received_at__lte=now - kept_for),
+        account_id=account,
+        erased_at__isnull=True,
+    ).exclude(ref__in=held)
+    for order in candidates.order_by("received_at")[:2_000]:
         if rules.is_tombstone_due(
             done=order.done_on is not None,
-            to_ship=to_ship,
+            to_ship=order.state in STATE_NUMBERS and order.fulfilled_by == "MERCHANT",
+            had_data=order.sealed_version is not None,
             received_at=order.received_at,
             now=now,
-            kept=terms.span("item_lines_kept"),
+            kept=kept_for,
+            end=terms.span("end_of_carrying"),
         ):
             with transaction.atomic():
                 _erase(Order.objects.select_for_update().get(account_id=account, ref=order.ref), kept)

@@ -89,6 +89,7 @@ class Receiver(models.Model):
     answered_at = models.DateTimeField(null=True)
     failure = models.CharField(max_length=24, null=True)
     failed_at = models.DateTimeField(null=True)
+    wanted_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "receiver"

@@ -58,11 +58,14 @@ def waits_for_answer(order: Carriable, *, now: datetime, answer_age: timedelta) 
     )
 
 
-def is_tombstone_due(*, done: bool, to_ship: bool, received_at: datetime, now: datetime, kept: timedelta) -> bool:
+def is_tombstone_due(
+    *, done: bool, to_ship: bool, had_data: bool, received_at: datetime, now: datetime, kept: timedelta, end: timedelta
+) -> bool:
     """Whether an order that holds no sealed part loses its item lines and Amazon's id (DF-3).
 
-    An order still to ship keeps its id, so that it can be fetched again, until nothing could be carried any more.
+    One still to ship keeps its id, so that it can be fetched again, until nothing could be carried any more; one whose
+    PII is gone loses them at once; one that never had any after the term, counted from receipt.
     """
-    if done or not to_ship:
-        return now >= received_at + kept or done
-    return now >= received_at + timedelta(days=84)
+    if to_ship and not done:
+        return now >= received_at + end
+    return (done and had_data) or now >= received_at + kept

@@ -1,0 +1,140 @@
+"""The worker's loop: the sequencer at once, receipt and retention when they are due by policy time (DESIGN 2).
+
+One thread, one round after another. A round that fails is written down and tried again; it never ends the loop, and
+what it had committed stays.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import DatabaseError, connection, transaction
+from django.db.models import Q
+
+from strongroom.application import gateway
+from strongroom.application.receipt.actions import receive
+from strongroom.formats.clock import Clock
+from strongroom.formats.leaf import Actor, Kind
+from strongroom.formats.refused import Refused
+from strongroom.marketplace import Client, MarketplaceError, RoleMissing, TokenRevoked
+from strongroom.policy import definitions
+from strongroom.policy.definitions import TimeUnknown
+from strongroom.policy.encryption_and_storage import broker
+from strongroom.policy.encryption_and_storage.connection import Forgotten, Unavailable
+from strongroom.policy.logging_and_monitoring import journal
+from strongroom.policy.retention_and_recovery.actions import Retention, selling_accounts
+from strongroom.policy.retention_and_recovery.models import Receiver
+
+LEASE: Final = timedelta(minutes=10)
+RETENTION_EVERY: Final = timedelta(hours=1)
+REST: Final = 0.2
+"""Seconds between looks at what is due; entries get their place in the tree at least this often."""
+
+log = logging.getLogger("strongroom.worker")
+
+
+class Worker:
+    """One worker process. `after_round` hears how often the clock had been moved when a whole round began."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        marketplace: gateway.Settings | None,
+        poll_every: timedelta,
+        after_round: Callable[[int], None],
+    ) -> None:
+        self._clock = clock
+        self._marketplace = marketplace
+        self._poll_every = poll_every
+        self._after_round = after_round
+        self._id = definitions.reference()
+        self._retention = Retention()
+        self._clients: dict[int, Client] = {}
+        self._received_at: datetime | None = None
+        self._kept_at: datetime | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until told to stop."""
+        while not stop.is_set():
+            steps = self._clock.steps()
+            if self._round():
+                self._after_round(steps)
+            stop.wait(REST)
+
+    def _round(self) -> bool:
+        """One look at everything due; whether it went through."""
+        try:
+            self.sequence()
+            now = definitions.now()
+            if self._is_due(self._kept_at, now, RETENTION_EVERY) or self._new_day(now):
+                self._retention.run()
+                self._kept_at = now
+            if self._is_due(self._received_at, now, self._poll_every) or _wanted():
+                self._received_at = now
+                self._receive_all()
+            self.sequence()
+        except (Unavailable, TimeUnknown, Forgotten, Refused, DatabaseError) as problem:
+            # Their messages may repeat values (a database's do), so the type is all that is written.
+            log.warning("round not finished: %s", type(problem).__name__)
+            connection.close_if_unusable_or_obsolete()
+            return False
+        return True
+
+    def sequence(self) -> None:
+        """Give every pending entry its place in the tree (LM-2)."""
+        for account in journal.accounts_with_pending():
+            while journal.sequence(account, broker.append):
+                continue
+
+    def _receive_all(self) -> None:
+        if self._marketplace is None:
+            return
+        for account in selling_accounts():
+            if not self._lease(account):
+                continue
+            try:
+                receive(account=account, client=self._client(account, self._marketplace))
+            except MarketplaceError as problem:
+                self._failed(account, problem)
+            finally:
+                Receiver.objects.filter(account_id=account, lease_holder=self._id).update(lease_until=None)
+
+    def _client(self, account: int, settings: gateway.Settings) -> Client:
+        if account not in self._clients:
+            self._clients[account] = gateway.client(account, settings, self._clock)
+        return self._clients[account]
+
+    def _lease(self, account: int) -> bool:
+        """Whether this worker is the account's one receiver now: a row with a deadline, so a dead one lets go."""
+        now = definitions.now()
+        Receiver.objects.get_or_create(account_id=account)
+        return bool(
+            Receiver.objects.filter(
+                Q(lease_until__isnull=True) | Q(lease_until__lt=now) | Q(lease_holder=self._id), account_id=account
+            ).update(lease_until=now + LEASE, lease_holder=self._id, wanted_at=None)
+        )
+
+    def _failed(self, account: int, problem: MarketplaceError) -> None:
+        """What went wrong, by its type; told in the journal when it needs a person and is new."""
+        name = type(problem).__name__
+        with transaction.atomic():
+            receiver = Receiver.objects.select_for_update().get(account_id=account)
+            if receiver.failure != name and isinstance(problem, (RoleMissing, TokenRevoked)):
+                journal.record(Kind.MARKETPLACE_REFUSED, by=Actor.RECEIPT.reference, account=account)
+            receiver.failure, receiver.failed_at = name, definitions.now()
+            receiver.save(update_fields=["failure", "failed_at"])
+
+    def _new_day(self, now: datetime) -> bool:
+        return self._kept_at is not None and now.date() != self._kept_at.date()
+
+    @staticmethod
+    def _is_due(last: datetime | None, now: datetime, every: timedelta) -> bool:
+        return last is None or now - last >= every or now < last
+
+
+def _wanted() -> bool:
+    """Sweep: whether a person asked for Amazon to be read now."""
+    return Receiver.objects.filter(wanted_at__isnull=False).exists()
