@@ -42,6 +42,7 @@ class Migration(migrations.Migration):
                 ("answered_at", models.DateTimeField(null=True)),
                 ("failure", models.CharField(max_length=24, null=True)),
                 ("failed_at", models.DateTimeField(null=True)),
+                ("wanted_at", models.DateTimeField(null=True)),
             ],
             options={
                 "db_table": "receiver",

@@ -155,6 +155,7 @@ GRANT EXECUTE ON FUNCTION carry_rows(bigint, uuid, smallint[], bigint[], date, s
     bytea[], bytea[], bytea[], bytea[]) TO strongroom_worker;
 GRANT EXECUTE ON FUNCTION erase_rows(bigint, uuid) TO strongroom_worker;
 GRANT SELECT ON amazon_order, order_item, receiver TO strongroom_web, strongroom_worker;
+GRANT UPDATE (wanted_at) ON receiver TO strongroom_web;
 GRANT INSERT, UPDATE ON amazon_order, receiver TO strongroom_worker;
 GRANT INSERT, UPDATE, DELETE ON order_item TO strongroom_worker;
 GRANT SELECT ON amazon_order, receiver TO strongroom_auditor;
