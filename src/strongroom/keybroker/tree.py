@@ -1,0 +1,272 @@
+"""The journal's tree on disk, append-only (docs/formats/tiles.md): a leaf is durable when `append` returns."""
+
+import concurrent.futures
+import os
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from strongroom.formats import merkle, tiles
+from strongroom.formats.malformed import Malformed
+from strongroom.formats.tiles import HASH, WIDTH
+from strongroom.keybroker.files import write_whole
+
+FLUSH_WITHIN: Final = 2.0
+"""Seconds that a flush may take before what waited for it is refused (I5)."""
+
+_RECORD = struct.Struct(">QH")
+_CHECK = struct.Struct(">I")
+
+
+class JournalHangs(Exception):
+    """The medium does not take leaves; nothing that needs one is done."""
+
+
+class Tree:
+    """Leaves, tiles and the tail. `size` counts leaves; positions begin at 0."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._tail_path = folder / "tail"
+        self._levels: list[list[bytes]] = []
+        self._open_leaves: list[bytes] = []
+        self._flusher = concurrent.futures.ThreadPoolExecutor(1, "flush")
+        self._flushing: concurrent.futures.Future[None] | None = None
+        self._full = self._count_full_bundles()
+        self._restore()
+        self._tail = os.open(self._tail_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+    @property
+    def size(self) -> int:
+        return self._full * WIDTH + len(self._open_leaves)
+
+    def root(self) -> bytes:
+        return merkle.root(self.size, self._node)
+
+    def root_at(self, size: int) -> bytes:
+        """The root of the first `size` leaves, read from the tiles and the tail."""
+        if size == self.size:
+            return self.root()
+        return merkle.root(size, self._any_node)
+
+    def append(self, leaves: Sequence[bytes]) -> list[int]:
+        """Add leaves at the end and flush them; returns their positions.
+
+        Raises `JournalHangs` when the medium does not answer. The leaves are then kept if they arrive after all.
+        """
+        if not leaves:
+            return []
+        if self._flushing is not None and not self._flushing.done():
+            raise JournalHangs("the journal's last flush has not returned")
+        first = self.size
+        positions = list(range(first, first + len(leaves)))
+        os.write(self._tail, b"".join(_record(at, leaf) for at, leaf in zip(positions, leaves, strict=True)))
+        self._open_leaves.extend(leaves)
+        self._push(0, [merkle.leaf_hash(leaf) for leaf in leaves])
+        self._flushing = self._flusher.submit(os.fsync, self._tail)
+        try:
+            self._flushing.result(FLUSH_WITHIN)
+        except TimeoutError:
+            raise JournalHangs("the journal's medium does not answer") from None
+        self._complete_bundles()
+        return positions
+
+    def leaves(self) -> Iterator[tuple[int, bytes]]:
+        """Every leaf with its position, from the first."""
+        for bundle in range(self._full):
+            data = (self.folder / tiles.path("entries", bundle)).read_bytes()
+            yield from enumerate(tiles.decode_bundle(data, width=WIDTH), bundle * WIDTH)
+        yield from enumerate(self._open_leaves, self._full * WIDTH)
+
+    def publish_tiles(self) -> None:
+        """Write the partial tiles of this size, so that its checkpoint can be verified by others."""
+        for level, hashes in enumerate(self._levels):
+            full, partial = tiles.widths(self.size, level)
+            if partial:
+                self._write(tiles.path(level, full, partial), b"".join(hashes[:partial]), durable=False)
+        if self._open_leaves:
+            name = tiles.path("entries", self._full, len(self._open_leaves))
+            self._write(name, tiles.encode_bundle(self._open_leaves), durable=False)
+
+    def close(self) -> None:
+        os.close(self._tail)
+        self._flusher.shutdown(wait=False)
+
+    def _push(self, level: int, hashes: Sequence[bytes]) -> None:
+        """Put hashes at a level; each full tile is written and its own hash put at the level above."""
+        while len(self._levels) <= level:
+            self._levels.append([])
+        row = self._levels[level]
+        for hash_ in hashes:
+            row.append(hash_)
+            if len(row) == WIDTH:
+                index = self._tile_index(level)
+                self._write(tiles.path(level, index), b"".join(row), durable=True)
+                self._forget_partials(level, index)
+                above = _subtree(row)
+                row.clear()
+                self._written[level] = index + 1
+                self._push(level + 1, [above])
+
+    def _tile_index(self, level: int) -> int:
+        return self._written.get(level, 0)
+
+    def _complete_bundles(self) -> None:
+        done = len(self._open_leaves) // WIDTH
+        if not done:
+            return
+        for i in range(done):
+            leaves = self._open_leaves[i * WIDTH : (i + 1) * WIDTH]
+            self._write(tiles.path("entries", self._full + i), tiles.encode_bundle(leaves), durable=True)
+            self._forget_partials("entries", self._full + i)
+        self._full += done
+        del self._open_leaves[: done * WIDTH]
+        records = [_record(self._full * WIDTH + i, leaf) for i, leaf in enumerate(self._open_leaves)]
+        write_whole(self._tail_path, b"".join(records))
+        os.close(self._tail)
+        self._tail = os.open(self._tail_path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+
+    def _write(self, name: str, data: bytes, *, durable: bool) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+        if durable:
+            write_whole(path, data)
+            path.chmod(0o644)
+            return
+        aside = path.with_name(path.name + ".new")
+        aside.write_bytes(data)
+        aside.rename(path)
+
+    def _forget_partials(self, level: int | str, index: int) -> None:
+        folder = (self.folder / tiles.path(level, index)).with_name(Path(tiles.path(level, index)).name + ".p")
+        if folder.is_dir():
+            for partial in folder.iterdir():
+                partial.unlink()
+            folder.rmdir()
+
+    def _count_full_bundles(self) -> int:
+        count = 0
+        while (self.folder / tiles.path("entries", count)).is_file():
+            count += 1
+        return count
+
+    def _restore(self) -> None:
+        """Read back from full bundles and the tail; write again what a kill left half-written."""
+        self._written: dict[int, int] = {}
+        level, count = 0, self._full
+        while count:
+            self._written[level] = count
+            self._levels.append([])
+            if level == 0:
+                for index in range(count):
+                    if not (self.folder / tiles.path(0, index)).is_file():
+                        self._write(tiles.path(0, index), self._tile_from_bundle(index), durable=True)
+            count //= WIDTH
+            level += 1
+        for above in range(1, level + 1):
+            self._restore_level(above)
+        tail = self._read_tail()
+        self._open_leaves = tail
+        self._push(0, [merkle.leaf_hash(leaf) for leaf in tail])
+        self._tail = os.open(self._tail_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._complete_bundles()
+        os.close(self._tail)
+
+    def _restore_level(self, level: int) -> None:
+        """A level's hashes are those of the full tiles below it; full tiles of its own are written if missing."""
+        below = self._written.get(level - 1, 0)
+        if not below:
+            return
+        while len(self._levels) <= level:
+            self._levels.append([])
+        self._written[level] = below // WIDTH
+        for index in range(below // WIDTH):
+            if not (self.folder / tiles.path(level, index)).is_file():
+                hashes = [self._tile_hash(level - 1, index * WIDTH + i) for i in range(WIDTH)]
+                self._write(tiles.path(level, index), b"".join(hashes), durable=True)
+        start = below // WIDTH * WIDTH
+        self._levels[level] = [self._tile_hash(level - 1, index) for index in range(start, below)]
+
+    def _tile_from_bundle(self, index: int) -> bytes:
+        data = (self.folder / tiles.path("entries", index)).read_bytes()
+        return b"".join(merkle.leaf_hash(leaf) for leaf in tiles.decode_bundle(data, width=WIDTH))
+
+    def _tile_hash(self, level: int, index: int) -> bytes:
+        tile = (self.folder / tiles.path(level, index)).read_bytes()
+        if len(tile) != WIDTH * HASH:
+            raise Malformed("a full tile is 8,192 bytes")
+        return _subtree([tile[HASH * i : HASH * (i + 1)] for i in range(WIDTH)])
+
+    def _read_tail(self) -> list[bytes]:
+        """The tail's leaves that are in no bundle; a torn last record is cut, a torn earlier one refused."""
+        try:
+            data = self._tail_path.read_bytes()
+        except FileNotFoundError:
+            return []
+        leaves: list[bytes] = []
+        at, first = 0, self._full * WIDTH
+        while at < len(data):
+            record = _parse_record(data, at)
+            if record is None:
+                if _parse_later(data, at):
+                    raise Malformed("the journal's tail is damaged in its middle")
+                with self._tail_path.open("r+b") as file:
+                    file.truncate(at)
+                    os.fsync(file.fileno())
+                break
+            index, leaf, at = record
+            if index < first:
+                continue
+            if index != first + len(leaves):
+                raise Malformed("the journal's tail has a gap")
+            leaves.append(leaf)
+        return leaves
+
+    def _node(self, level: int, index: int) -> bytes:
+        """A `merkle.NodeReader` for the right edge, from memory."""
+        tile_level, inside = divmod(level, tiles.HEIGHT)
+        start = (index << inside) - self._written.get(tile_level, 0) * WIDTH
+        return _subtree(self._levels[tile_level][start : start + (1 << inside)])
+
+    def _any_node(self, level: int, index: int) -> bytes:
+        tile_level, inside = divmod(level, tiles.HEIGHT)
+        first = index << inside
+        if first // WIDTH >= self._written.get(tile_level, 0):
+            return self._node(level, index)
+        tile = (self.folder / tiles.path(tile_level, first // WIDTH)).read_bytes()
+        start = first % WIDTH
+        return _subtree([tile[HASH * i : HASH * (i + 1)] for i in range(start, start + (1 << inside))])
+
+
+def _subtree(hashes: Sequence[bytes]) -> bytes:
+    row = list(hashes)
+    while len(row) > 1:
+        row = [merkle.node_hash(row[i], row[i + 1]) for i in range(0, len(row), 2)]
+    return row[0]
+
+
+def _record(index: int, leaf: bytes) -> bytes:
+    body = _RECORD.pack(index, len(leaf)) + leaf
+    return body + _CHECK.pack(zlib.crc32(body))
+
+
+def _parse_record(data: bytes, at: int) -> tuple[int, bytes, int] | None:
+    """(position, leaf, where the next record begins), or `None` where no whole record stands."""
+    if at + _RECORD.size > len(data):
+        return None
+    index, length = _RECORD.unpack_from(data, at)
+    end = at + _RECORD.size + length
+    if end + 4 > len(data) or _CHECK.pack(zlib.crc32(data[at:end])) != data[end : end + 4]:
+        return None
+    return index, data[at + _RECORD.size : end], end + 4
+
+
+def _parse_later(data: bytes, torn: int) -> bool:
+    """Whether a whole record follows the torn one at its own length: then the middle is damaged, not the end."""
+    if torn + _RECORD.size > len(data):
+        return False
+    _, length = _RECORD.unpack_from(data, torn)
+    following = torn + _RECORD.size + length + 4
+    return _parse_record(data, following) is not None

@@ -1,0 +1,90 @@
+"""A clock that can be moved: real time plus offsets that stand in a small shared file, read by every process.
+
+Wall and boot time move together in a rehearsal; clock drills move one of them. No production entry point knows it.
+"""
+
+import mmap
+import os
+import struct
+from pathlib import Path
+from typing import Final
+
+from strongroom.formats.clock import SystemClock
+
+SLOTS: Final = 16
+_HEADER = struct.Struct(">8sQqqQ")
+_MAGIC: Final = b"SRCLOCK1"
+_SLOTS_AT: Final = 64
+_SIZE: Final = 4096
+
+
+class RehearsalClock:
+    """`formats.clock.Clock` over the shared file."""
+
+    def __init__(self, path: Path) -> None:
+        self._system = SystemClock()
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            self._memory = mmap.mmap(descriptor, _SIZE)
+        finally:
+            os.close(descriptor)
+        if self._memory[:8] != _MAGIC:
+            raise ValueError(f"{path.name}: not a rehearsal clock")
+
+    def wall(self) -> float:
+        return self._system.wall() + self._read()[0] / 1000
+
+    def boot(self) -> float:
+        return self._system.boot() + self._read()[1] / 1000
+
+    def boot_id(self) -> str:
+        return self._system.boot_id()
+
+    def steps(self) -> int:
+        return self._read()[2]
+
+    def acknowledge(self, slot: int, steps: int) -> None:
+        """Say that this process did all that was due after so many steps."""
+        struct.pack_into(">Q", self._memory, _SLOTS_AT + 8 * slot, steps)
+
+    def acknowledged(self, slot: int) -> int:
+        found: int = struct.unpack_from(">Q", self._memory, _SLOTS_AT + 8 * slot)[0]
+        return found
+
+    def _read(self) -> tuple[int, int, int]:
+        """(wall offset ms, boot offset ms, steps); read again while the driver is writing."""
+        while True:
+            _, before, wall, boot, steps = _HEADER.unpack_from(self._memory)
+            if before % 2 == 0 and _HEADER.unpack_from(self._memory)[1] == before:
+                return wall, boot, steps
+
+
+class ClockDriver(RehearsalClock):
+    """The one process that moves the clock."""
+
+    def __init__(self, path: Path, *, start: float | None = None) -> None:
+        """Make the clock's file if there is none; `start`: what the wall says then, seconds since 1970."""
+        if not path.exists():
+            aside = path.with_name(path.name + ".new")
+            offset = 0 if start is None else int((start - SystemClock().wall()) * 1000)
+            aside.write_bytes(_HEADER.pack(_MAGIC, 0, offset, 0, 0).ljust(_SIZE, b"\0"))
+            aside.rename(path)
+        super().__init__(path)
+
+    def step(self, seconds: float) -> int:
+        """Move wall and boot time forward together; returns the number of steps so far."""
+        return self._move(wall=seconds, boot=seconds)
+
+    def move_wall(self, seconds: float) -> int:
+        return self._move(wall=seconds, boot=0)
+
+    def move_boot(self, seconds: float) -> int:
+        return self._move(wall=0, boot=seconds)
+
+    def _move(self, *, wall: float, boot: float) -> int:
+        _, turn, wall_now, boot_now, steps = _HEADER.unpack_from(self._memory)
+        struct.pack_into(">Q", self._memory, 8, turn + 1)
+        moved = (wall_now + int(wall * 1000), boot_now + int(boot * 1000), steps + 1)
+        _HEADER.pack_into(self._memory, 0, _MAGIC, turn + 1, *moved)
+        struct.pack_into(">Q", self._memory, 8, turn + 2)
+        return int(steps + 1)
