@@ -1,0 +1,277 @@
+"""The operations of the Selling Partner API that Strongroom uses: Orders v2026-01-01, confirmShipment, participations.
+
+Every call takes its token from the bucket and its place in the call log first. Nothing of an answer but typed records
+comes out, also when it fails.
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from strongroom.formats.clock import Clock
+from strongroom.formats.secret import Secret
+from strongroom.marketplace import errors, parse
+from strongroom.marketplace.errors import MarketplaceError
+from strongroom.marketplace.limits import LIMITS
+from strongroom.marketplace.protocols import Bucket, CallLog, DateHeard
+from strongroom.marketplace.records import Page, Participation
+from strongroom.marketplace.tokens import Tokens
+from strongroom.marketplace.transport import Reply, Transport
+
+ORDERS: Final = "/orders/2026-01-01/orders"
+STATES_DATA: Final = "FULFILLMENT"
+PERSONAL_DATA: Final = "BUYER,RECIPIENT,FULFILLMENT"
+"""The smallest sets: states never ask for a person; PII only for what the merchant must still ship (RR-1)."""
+TO_SHIP: Final = "UNSHIPPED,PARTIALLY_SHIPPED"
+RETRY_AFTER: Final = 60.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ShippedItem:
+    """An order line and how many pieces of it left."""
+
+    order_item_id: str
+    quantity: int
+
+
+class Client:
+    """Amazon for one selling account. Synchronous; one thread at a time."""
+
+    def __init__(
+        self, *, endpoint: str, login_endpoint: str, client_id: str, client_secret: Secret, refresh_token: Secret,
+        marketplace_ids: Sequence[str], bucket: Bucket, call_log: CallLog, clock: Clock, ca_file: Path | None = None,
+        date_heard: DateHeard | None = None, user_agent: str = "Strongroom/0.1 (Language=Python)",
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:  # fmt: skip
+        """Raises `ValueError` for an endpoint that is not https: nothing is ever asked in the clear (ET-1)."""
+        for url in (endpoint, login_endpoint):
+            if urlsplit(url).scheme != "https" or not urlsplit(url).hostname:
+                raise ValueError(f"a marketplace endpoint is an https address, not {urlsplit(url).scheme or 'that'}")
+        if not marketplace_ids or len(marketplace_ids) > 50:
+            raise ValueError("name 1 to 50 marketplaces")
+        self._endpoint = endpoint.rstrip("/")
+        self._marketplaces = ",".join(marketplace_ids)
+        self._bucket, self._call_log, self._date_heard = bucket, call_log, date_heard
+        self._transport = Transport(ca_file=ca_file, user_agent=user_agent, transport=transport)
+        self._tokens = Tokens(
+            transport=self._transport, endpoint=login_endpoint, client_id=client_id, client_secret=client_secret,
+            refresh_token=refresh_token, clock=clock,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def search_states(self, *, updated_after: datetime, page_token: Secret | None = None) -> Page:
+        """One page of everything updated since, without PII; what arrives all the same is dropped unread."""
+        parameters = {
+            "marketplaceIds": Secret(self._marketplaces),
+            "lastUpdatedAfter": Secret(_instant(updated_after)),
+            "includedData": Secret(STATES_DATA),
+        }
+        return self._search(parameters, page_token, keep=False)
+
+    def search_personal_data(self, *, created_after: datetime, page_token: Secret | None = None) -> Page:
+        """One page of orders that the merchant must still ship, with what a label needs (RR-1)."""
+        parameters = {
+            "marketplaceIds": Secret(self._marketplaces),
+            "createdAfter": Secret(_instant(created_after)),
+            "fulfillmentStatuses": Secret(TO_SHIP),
+            "fulfilledBy": Secret("MERCHANT"),
+            "includedData": Secret(PERSONAL_DATA),
+        }
+        return self._search(parameters, page_token, keep=True)
+
+    def get_order_state(self, order_id: str) -> Page:
+        return self._get_order(order_id, STATES_DATA, keep=False)
+
+    def get_order_personal_data(self, order_id: str) -> Page:
+        return self._get_order(order_id, PERSONAL_DATA, keep=True)
+
+    def confirm_shipment(
+        self, *, order_id: str, marketplace_id: str, reference: str, carrier: str, tracking: Secret, shipped: datetime,
+        items: Sequence[ShippedItem],
+    ) -> uuid.UUID:  # fmt: skip
+        """Tell Amazon that a parcel left (v0). Read the order back before repeating it; returns the call's reference."""
+        body = {
+            "marketplaceId": marketplace_id,
+            "packageDetail": {
+                "packageReferenceId": reference,
+                "carrierCode": carrier,
+                "trackingNumber": tracking.text(),
+                "shipDate": _instant(shipped),
+                "orderItems": [{"orderItemId": i.order_item_id, "quantity": i.quantity} for i in items],
+            },
+        }
+        path = f"/orders/v0/orders/{quote(order_id, safe='')}/shipmentConfirmation"
+        return self._call("confirmShipment", "POST", path, lambda _, call: call, content=Secret(json.dumps(body)))
+
+    def participations(self) -> tuple[Participation, ...]:
+        return self._call(
+            "getMarketplaceParticipations", "GET", "/sellers/v1/marketplaceParticipations",
+            lambda body, _: parse.participations(body),
+        )  # fmt: skip
+
+    def _search(self, parameters: dict[str, Secret], page_token: Secret | None, *, keep: bool) -> Page:
+        if page_token is not None:
+            parameters["paginationToken"] = page_token
+        return self._call(
+            "searchOrders", "GET", ORDERS,
+            lambda body, call: parse.orders_page(body, call=call, keep=keep, asked_recipient=keep),
+            parameters=parameters,
+        )  # fmt: skip
+
+    def _get_order(self, order_id: str, data: str, *, keep: bool) -> Page:
+        return self._call(
+            "getOrder", "GET", f"{ORDERS}/{quote(order_id, safe='')}",
+            lambda body, call: parse.order_page(body, call=call, keep=keep, asked_recipient=keep),
+            parameters={"includedData": Secret(data)},
+        )  # fmt: skip
+
+    def _call(
+        self, operation: str, method: str, path: str, read: Callable[[Any, uuid.UUID], T], *,
+        parameters: dict[str, Secret] | None = None, content: Secret | None = None,
+    ) -> T:  # fmt: skip
+        """Token, bucket, log, request, log, parse. A 401 is tried once more with a new token."""
+        self._ensure_token()
+        for last in (False, True):
+            self._take(operation)
+            call = self._call_log.begin(operation)
+            began, outcome, reply, found = time.monotonic(), "failed", None, None
+            try:
+                reply = self._send(operation, method, path, parameters, content)
+                self._hear(reply)
+                if reply.status == 401 and not last:
+                    outcome = "token-expired"
+                else:
+                    found = _Found(_read(operation, reply, call, read, paged="paginationToken" in (parameters or {})))
+                    outcome = "ok"
+            except MarketplaceError as problem:
+                outcome = problem.outcome
+                raise
+            finally:
+                self._complete(call, reply, outcome, began, found)
+            if found is not None:
+                return found.value  # type: ignore[no-any-return]
+            self._tokens.forget()
+            self._ensure_token()
+        raise errors.TokenRevoked(operation)
+
+    def _send(
+        self, operation: str, method: str, path: str, parameters: dict[str, Secret] | None, content: Secret | None
+    ) -> Reply:
+        token = self._tokens.held()
+        if token is None:
+            raise errors.TokenRevoked(operation)
+        return self._transport.send(
+            operation, method, self._endpoint + path, headers={"x-amz-access-token": token}, content=content,
+            content_type="application/json" if content else None, parameters=parameters,
+        )  # fmt: skip
+
+    def _ensure_token(self) -> None:
+        """An access token; asking for one is a call with its own record."""
+        if self._tokens.held() is not None:
+            return
+        self._take("token")
+        call = self._call_log.begin("token")
+        began, outcome, reply = time.monotonic(), "failed", None
+        try:
+            reply = self._tokens.fetch()
+            self._hear(reply)
+            outcome = "ok"
+        except MarketplaceError as problem:
+            outcome = problem.outcome
+            raise
+        finally:
+            self._complete(call, reply, outcome, began, None)
+
+    def _take(self, operation: str) -> None:
+        limit = LIMITS[operation]
+        wait = self._bucket.take(operation, rate=limit.rate, burst=limit.burst)
+        if wait > 0:
+            raise errors.Throttled(operation, wait=wait)
+
+    def _hear(self, reply: Reply) -> None:
+        if self._date_heard is not None and reply.date is not None:
+            self._date_heard(reply.date)
+
+    def _complete(self, call: uuid.UUID, reply: Reply | None, outcome: str, began: float, found: Any) -> None:
+        page = getattr(found, "value", None)
+        self._call_log.complete(
+            call,
+            status=reply.status if reply else None,
+            request_id=reply.request_id if reply else None,
+            rate_limit=reply.rate_limit if reply else None,
+            outcome=outcome,
+            milliseconds=int((time.monotonic() - began) * 1000),
+            dropped_fields=page.dropped if isinstance(page, Page) else 0,
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class _Found:
+    value: Any
+
+
+def _read(operation: str, reply: Reply, call: uuid.UUID, read: Callable[[Any, uuid.UUID], T], *, paged: bool) -> T:
+    """The record of an answer, or the typed error that its status, form or shape means."""
+    where: dict[str, Any] = {"status": reply.status, "request_id": reply.request_id}
+    if reply.status == 204:
+        return read(None, call)
+    loaded = _loaded(reply)
+    if reply.status >= 400:
+        raise _error(operation, reply, loaded, where, paged=paged)
+    if loaded is None or not reply.is_json:
+        raise errors.NotJson(operation, **where)
+    try:
+        return read(loaded, call)
+    except parse.NotAnAnswer:
+        pass
+    raise errors.WrongShape(operation, **where)
+
+
+def _error(operation: str, reply: Reply, loaded: Any, where: dict[str, Any], *, paged: bool) -> MarketplaceError:
+    code = _code(loaded)
+    where["code"] = code
+    match reply.status:
+        case 429:
+            return errors.Throttled(operation, wait=RETRY_AFTER, **where)
+        case 401:
+            return errors.TokenRevoked(operation, **where)
+        case 403:
+            kind = errors.RoleMissing if code in ("Unauthorized", "AccessDenied") else errors.AccessRefused
+            return kind(operation, **where)
+        case 400 if paged and code == "InvalidInput":
+            return errors.PageTokenExpired(operation, **where)
+        case status if status >= 500:
+            return errors.Unavailable(operation, **where)
+        case _:
+            return errors.BadRequest(operation, **where)
+
+
+def _code(loaded: Any) -> str | None:
+    """Amazon's error code, where the answer is its error envelope."""
+    listed = loaded.get("errors") if isinstance(loaded, dict) else None
+    first = listed[0] if isinstance(listed, list) and listed else None
+    code = first.get("code") if isinstance(first, dict) else None
+    return code if isinstance(code, str) else None
+
+
+def _loaded(reply: Reply) -> Any:
+    try:
+        return parse.load(reply.body)
+    except ValueError:
+        return None
+
+
+def _instant(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

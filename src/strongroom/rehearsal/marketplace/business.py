@@ -1,0 +1,207 @@
+"""The seller's business over time, from a seed: what was ordered, shipped, cancelled, changed and refunded, and when.
+
+The world at a moment follows from seed, start and what tests injected; nothing here asks for the time.
+"""
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any, Final
+
+from strongroom.rehearsal.people import Person, gift_message, person
+
+HOUR: Final = 3600.0
+DAY: Final = 24 * HOUR
+CATALOGUE: Final = (
+    ("MARBLE-42", "B0SRMARBLE", "Marble run, beech, 42 parts", "24.90"),
+    ("GLOW-6", "B0SRGLOW06", "Glow paint, six pots", "9.50"),
+    ("KITE-S", "B0SRKITE0S", "Swallow kite, small", "14.00"),
+    ("PUZZ-500", "B0SRPUZ500", "Puzzle, harbour at night, 500 pieces", "12.75"),
+    ("BEAR-OAT", "B0SRBEAROA", "Bear, oatmeal, 30 cm", "19.99"),
+    ("TRAIN-12", "B0SRTRAI12", "Wooden train, 12 pieces", "29.00"),
+)
+MARKETPLACES: Final = {
+    "GB": ("A1F83G8C2ARO7P", "Amazon.co.uk", "GBP"),
+    "DE": ("A1PA6795UKMFR9", "Amazon.de", "EUR"),
+    "FR": ("A13V1IB3VIYZZH", "Amazon.fr", "EUR"),
+    "JP": ("A1VC38T7YXB528", "Amazon.co.jp", "JPY"),
+    "AE": ("A2VIGQ35RCS4UG", "Amazon.ae", "AED"),
+    "TR": ("A33AVAJ2PDY3EV", "Amazon.com.tr", "TRY"),
+}
+
+
+@dataclass(frozen=True)
+class Item:
+    item_id: str
+    sku: str
+    asin: str
+    title: str
+    price: str
+    quantity: int
+    fulfilled: int = 0
+    gift: str = field(default="", repr=False)
+
+
+@dataclass
+class SimulatedOrder:
+    """An order as Amazon knows it; times in seconds since 1970."""
+
+    order_id: str
+    created: float
+    updated: float
+    status: str
+    fulfilled_by: str
+    person: Person
+    items: list[Item]
+    ship_by: float
+    deliver_by: float
+    programs: list[str]
+    shipped: float | None = None
+    tracking: str = field(default="", repr=False)
+    no_recipient: bool = False
+
+
+class Business:
+    """All orders up to a moment. `advance` moves only forward."""
+
+    def __init__(self, *, seed: int, start: float, orders_per_day: float, despatch: bool = True) -> None:
+        self._rng = Random(seed)  # noqa: S311 - a rehearsal's dice, to be thrown alike each time
+        self._rate = orders_per_day / DAY
+        self._despatch = despatch
+        self._events: list[tuple[float, int, str, str]] = []
+        self._count = 0
+        self.now = start
+        self.orders: dict[str, SimulatedOrder] = {}
+        if orders_per_day > 0:
+            self._plan(start + self._rng.expovariate(self._rate), "order", "")
+
+    def advance(self, now: float) -> None:
+        """Let everything happen that is due by `now`."""
+        while self._events and self._events[0][0] <= now:
+            at, _, kind, order_id = heapq.heappop(self._events)
+            self.now = at
+            if kind == "order":
+                self.place()
+                self._plan(at + self._rng.expovariate(self._rate), "order", "")
+            else:
+                getattr(self, kind)(order_id)
+        self.now = max(self.now, now)
+
+    def place(self, who: Person | None = None, **what: Any) -> SimulatedOrder:
+        """A new order now. `what` overrides fields, for tests; given any, the order lives only as the test says."""
+        rng, self._count = self._rng, self._count + 1
+        customer = who or person(rng)
+        order_id = f"{rng.randint(200, 299)}-{rng.randint(0, 9_999_999):07d}-{self._count:07d}"
+        amazon = rng.random() < 0.08
+        items = [self._item(i) for i in range(rng.choice((1, 1, 1, 2, 3)))]
+        order = SimulatedOrder(
+            order_id, self.now, self.now, "UNSHIPPED" if rng.random() < 0.8 else "PENDING",
+            "AMAZON" if amazon else "MERCHANT", customer, items, self.now + 2 * DAY, self.now + 5 * DAY,
+            ["PRIME"] if rng.random() < 0.1 else [],
+        )  # fmt: skip
+        for name, value in what.items():
+            setattr(order, name, value)
+        self.orders[order_id] = order
+        if not what:
+            self._plan_life(order)
+        return order
+
+    def due(self, *, after: float, before: float, by: str) -> Iterator[SimulatedOrder]:
+        """Orders whose `created` or `updated` lies in the window, oldest first."""
+        found = [o for o in self.orders.values() if after <= getattr(o, by) <= before]
+        return iter(sorted(found, key=lambda o: (getattr(o, by), o.order_id)))
+
+    # what happens to an order; each is one of Amazon's or the seller's acts
+
+    def confirm(self, order_id: str) -> None:
+        self._set(order_id, "UNSHIPPED")
+
+    def ship(self, order_id: str) -> None:
+        order = self.orders[order_id]
+        if order.status in ("CANCELLED", "UNFULFILLABLE"):
+            return
+        order.items = [replace(item, fulfilled=item.quantity) for item in order.items]
+        order.shipped = order.shipped or self.now
+        order.tracking = order.tracking or f"NP{self._rng.randint(0, 10**12):012d}"
+        self._set(order_id, "SHIPPED")
+
+    def ship_part(self, order_id: str) -> None:
+        order = self.orders[order_id]
+        if order.status == "UNSHIPPED":
+            order.items[0] = replace(order.items[0], fulfilled=order.items[0].quantity)
+            self._set(order_id, "PARTIALLY_SHIPPED")
+
+    def cancel(self, order_id: str) -> None:
+        if self.orders[order_id].status != "SHIPPED":
+            self._set(order_id, "CANCELLED")
+
+    def flip(self, order_id: str) -> None:
+        """Amazon says unshipped again for a while, as it sometimes does."""
+        if self.orders[order_id].status == "SHIPPED":
+            self._set(order_id, "UNSHIPPED")
+
+    def refund(self, order_id: str) -> None:
+        """Long after: the order is updated, its personal data still in the answer."""
+        self._set(order_id, self.orders[order_id].status)
+
+    def change_address(self, order_id: str) -> None:
+        order = self.orders[order_id]
+        if order.status == "UNSHIPPED":
+            order.person = replace(order.person, line1=f"{self._rng.randint(300, 400)} New Wharf")
+            self._set(order_id, "UNSHIPPED")
+
+    def rename(self, order_id: str) -> None:
+        """A status that no model lists."""
+        if self.orders[order_id].status == "PENDING":
+            self._set(order_id, "INVOICE_UNCONFIRMED")
+
+    def give_up(self, order_id: str) -> None:
+        if self.orders[order_id].status == "PENDING":
+            self._set(order_id, "UNFULFILLABLE")
+
+    def _set(self, order_id: str, status: str) -> None:
+        order = self.orders[order_id]
+        order.status, order.updated = status, max(self.now, order.updated + 0.001)
+
+    def _plan(self, at: float, kind: str, order_id: str) -> None:
+        self._count += 1
+        heapq.heappush(self._events, (at, self._count, kind, order_id))
+
+    def _plan_life(self, order: SimulatedOrder) -> None:
+        """One of the lives an order may have; shares are what a small shop sees, its rare ones made less rare."""
+        rng, id_, now = self._rng, order.order_id, self.now
+        if order.status == "PENDING":
+            kind = rng.choices(("confirm", "rename", "give_up"), (90, 5, 5))[0]
+            self._plan(now + rng.uniform(0.5, 12) * HOUR, kind, id_)
+            if kind == "rename":
+                self._plan(now + 20 * HOUR, "confirm", id_)
+            if kind == "give_up":
+                return
+        shipped = now + rng.uniform(0.7, 3.0) * DAY
+        life = rng.choices(("plain", "late", "cancelled", "part", "flip", "refund", "moved"), (64, 4, 12, 6, 5, 5, 4))[
+            0
+        ]
+        match life:
+            case "late":  # a pre-order: it must be carried
+                shipped = now + rng.uniform(30, 40) * DAY
+            case "cancelled":
+                self._plan(now + rng.uniform(1, 20) * HOUR, "cancel", id_)
+                return
+            case "part":
+                self._plan(now + rng.uniform(13, 16) * HOUR, "ship_part", id_)
+            case "flip":
+                self._plan(shipped + 6 * HOUR, "flip", id_)
+                self._plan(shipped + 20 * HOUR, "ship", id_)
+            case "refund":
+                self._plan(shipped + rng.choice((9, 45)) * DAY, "refund", id_)
+            case "moved":
+                self._plan(now + rng.uniform(12.5, 15) * HOUR, "change_address", id_)
+        if self._despatch or order.fulfilled_by == "AMAZON":
+            self._plan(shipped, "ship", id_)
+
+    def _item(self, line: int) -> Item:
+        sku, asin, title, price = self._rng.choice(CATALOGUE)
+        gift = gift_message(self._rng) if self._rng.random() < 0.08 else ""
+        return Item(f"{self._rng.randint(10**13, 10**14 - 1)}{line}", sku, asin, title, price,
+                    self._rng.choice((1, 1, 1, 2, 4)), gift=gift)  # fmt: skip

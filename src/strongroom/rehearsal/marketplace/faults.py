@@ -1,0 +1,54 @@
+"""Faults that tests and rehearsals switch on: each by name, for a number of answers, with a count of how often it fired."""
+
+import threading
+from collections import Counter
+from enum import StrEnum
+
+
+class Fault(StrEnum):
+    """What may go wrong at Amazon or on the way (reliability F12 to F16)."""
+
+    THROTTLE = "429"
+    SERVER_ERROR = "500"
+    SERVICE_UNAVAILABLE = "503"
+    DROP_BEFORE = "connection dropped before processing"
+    DROP_AFTER = "connection dropped after processing"
+    TRUNCATE = "body cut"
+    HTML_OK = "200 with HTML"
+    HTML_BAD_REQUEST = "400 with HTML"
+    REDIRECT = "redirect"
+    WRONG_GZIP = "gzip announced, not sent"
+    REPEAT_PAGE = "the same page again"
+    SHUFFLE = "orders in another order"
+    DUPLICATE = "an order twice in a page"
+    PAGE_TOKEN_EXPIRED = "page token expired"
+    STALE = "an older version of an order"
+    NO_RECIPIENT = "recipient absent"
+    ROLE_MISSING = "403 for a role"
+    TOKEN_REVOKED = "refresh token revoked"
+    UNAUTHORISED = "401"
+    UNKNOWN_FIELD = "fields no model lists"
+    HUGE = "20 MiB of body"
+
+
+class Switchboard:
+    """Which faults are due; thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._due: Counter[Fault] = Counter()
+        self.fired: Counter[Fault] = Counter()
+
+    def set(self, fault: Fault, times: int) -> None:
+        """Let a fault happen for the next so many answers it fits; 0 ends it."""
+        with self._lock:
+            self._due[fault] = times
+
+    def fires(self, fault: Fault) -> bool:
+        """Whether this answer has the fault; counts it."""
+        with self._lock:
+            if self._due[fault] <= 0:
+                return False
+            self._due[fault] -= 1
+            self.fired[fault] += 1
+            return True
