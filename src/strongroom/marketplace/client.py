@@ -101,7 +101,7 @@ class Client:
         self, *, order_id: str, marketplace_id: str, reference: str, carrier: str, tracking: Secret, shipped: datetime,
         items: Sequence[ShippedItem],
     ) -> uuid.UUID:  # fmt: skip
-        """Tell Amazon that a parcel left (v0). Read the order back before repeating it; returns the call's reference."""
+        """Tell Amazon that a parcel left (v0); the call's reference. Read the order back before repeating it."""
         body = {
             "marketplaceId": marketplace_id,
             "packageDetail": {

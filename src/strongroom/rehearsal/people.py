@@ -6,7 +6,7 @@ Harmful ones carry what a field could smuggle: printer language, markup, formula
 import unicodedata
 from dataclasses import dataclass
 from random import Random
-from typing import Final
+from typing import Final, Literal
 
 
 @dataclass(frozen=True, repr=False)
@@ -113,7 +113,7 @@ def person(rng: Random) -> Person:
     if rng.random() < 0.05:
         harm = rng.choice(HARMFUL)
         name, line2 = rng.choice(((f"{name} {harm}", line2), (name, harm)))
-    form = rng.choice(("NFC", "NFC", "NFD"))
+    form: Literal["NFC", "NFD"] = rng.choice(("NFC", "NFC", "NFD"))
     handle = "".join(rng.choices("abcdefghjkmnpqrstvwxyz0123456789", k=14))
     return Person(
         country, unicodedata.normalize(form, name), unicodedata.normalize(form, line1), line2,

@@ -178,6 +178,10 @@ class Business:
                 self._plan(now + 20 * HOUR, "confirm", id_)
             if kind == "give_up":
                 return
+        self._plan_despatch(order)
+
+    def _plan_despatch(self, order: SimulatedOrder) -> None:
+        rng, id_, now = self._rng, order.order_id, self.now
         shipped = now + rng.uniform(0.7, 3.0) * DAY
         life = rng.choices(("plain", "late", "cancelled", "part", "flip", "refund", "moved"), (64, 4, 12, 6, 5, 5, 4))[
             0

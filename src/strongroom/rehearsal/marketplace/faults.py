@@ -1,4 +1,4 @@
-"""Faults that tests and rehearsals switch on: each by name, for a number of answers, with a count of how often it fired."""
+"""Faults that tests and rehearsals switch on: each by name, for a number of answers, and counted as it fires."""
 
 import threading
 from collections import Counter
@@ -21,11 +21,11 @@ class Fault(StrEnum):
     REPEAT_PAGE = "the same page again"
     SHUFFLE = "orders in another order"
     DUPLICATE = "an order twice in a page"
-    PAGE_TOKEN_EXPIRED = "page token expired"
+    PAGE_EXPIRED = "page token expired"
     STALE = "an older version of an order"
     NO_RECIPIENT = "recipient absent"
     ROLE_MISSING = "403 for a role"
-    TOKEN_REVOKED = "refresh token revoked"
+    AUTHORISATION_REVOKED = "refresh token revoked"
     UNAUTHORISED = "401"
     UNKNOWN_FIELD = "fields no model lists"
     HUGE = "20 MiB of body"
