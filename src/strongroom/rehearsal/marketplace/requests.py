@@ -1,4 +1,4 @@
-"""How Amazon answers a request: every rule of the models that a client could break, then the data (spapi reference 2)."""
+"""How Amazon answers a request: every rule of its models that a client could break, then the data."""
 
 import secrets
 from collections.abc import Mapping
@@ -143,8 +143,8 @@ class Amazon:
         for country, (id_, name, currency) in MARKETPLACES.items():
             place = {"id": id_, "name": name, "countryCode": country, "defaultCurrencyCode": currency,
                      "defaultLanguageCode": "en_GB", "domainName": name.lower()}  # fmt: skip
-            rows.append({"marketplace": place, "participation": {"isParticipating": True, "hasSuspendedListings": False},
-                         "storeName": "Quillmarsh Toys"})  # fmt: skip
+            rows.append({"marketplace": place, "storeName": "Quillmarsh Toys",
+                         "participation": {"isParticipating": True, "hasSuspendedListings": False}})  # fmt: skip
         return {"payload": rows}
 
     def _check_search(self, parameters: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

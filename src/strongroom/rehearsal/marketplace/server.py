@@ -8,7 +8,7 @@ from collections.abc import Callable
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from strongroom.rehearsal.marketplace.faults import Fault
@@ -50,7 +50,7 @@ class Server(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A peer that breaks off is ordinary; nothing is printed."""
 
-    def __enter__(self) -> "Server":
+    def __enter__(self) -> Self:
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         return self
 
@@ -96,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
         if login or not self._spoil(operation):
             self._send(operation, status, answer)
 
-    def _decide(self, method: str, body: bytes) -> tuple[str, int, Any]:
+    def _decide(self, method: str, body: bytes) -> tuple[str, int, Any]:  # noqa: PLR0911 - one return a route
         url = urlsplit(self.path)
         parts = [unquote(part) for part in url.path.split("/")[1:]]
         parameters = dict(parse_qsl(url.query))
@@ -118,13 +118,12 @@ class _Handler(BaseHTTPRequestHandler):
                 case "GET", ["sellers", "v1", "marketplaceParticipations"]:
                     amazon.admit("getMarketplaceParticipations", token)
                     return "getMarketplaceParticipations", 200, amazon.participations()
-                case _:
-                    raise Answer(404, "NotFound", "No such resource")
         except Answer as answer:
             return _operation(parts), answer.status, answer.body
+        return _operation(parts), 404, Answer(404, "NotFound", "No such resource").body
 
     def _spoil(self, operation: str) -> bool:
-        """Faults of the way: what a proxy, a balancer or a broken wire would do; whether one took the answer's place."""
+        """Faults of the way, as of a proxy or a broken wire; whether one took the answer's place."""
         fires = self.server.amazon.faults.fires
         if fires(Fault.SERVER_ERROR):
             self._send(operation, 500, {"errors": [{"code": "InternalFailure", "message": "planted", "details": ""}]})

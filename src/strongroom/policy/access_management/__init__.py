@@ -1,0 +1,1 @@
+"""Access management: how people come in, and how the first of them does."""

@@ -1,0 +1,1 @@
+"""Least privilege: people, roles, grants, and the one gate that every entrance passes."""

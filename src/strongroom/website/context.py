@@ -1,0 +1,43 @@
+"""What every page's frame says: who is here, what they may go to, live or rehearsal, locked or not."""
+
+from typing import Any, Final
+
+from django.http import HttpRequest
+
+from strongroom.policy.clauses.permissions import Permission
+from strongroom.policy.encryption_and_storage import broker
+from strongroom.policy.encryption_and_storage.connection import Unavailable
+from strongroom.policy.least_privilege.models import Person
+from strongroom.policy.logging_and_monitoring.models import Installation
+
+NAVIGATION: Final = (
+    ("orders", "Orders", Permission.ORDERS_LIST),
+    ("retention", "Retention", Permission.RETENTION_READ),
+    ("journal", "Journal", Permission.JOURNAL_READ),
+    ("marketplace", "Marketplace", Permission.MARKETPLACE_READ),
+)
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """Read once a page, when its template asks; a broker that does not answer is said in words."""
+    person = getattr(request, "user", None)
+    signed_in = isinstance(person, Person)
+    permissions = person.permissions() if signed_in else frozenset()
+    return {
+        "person": person if signed_in else None,
+        "roles": [role.value for role in person.roles()] if signed_in else [],
+        "navigation": [(name, words) for name, words, needed in NAVIGATION if needed in permissions],
+        "installation": Installation.objects.first,
+        "keys": _keys,
+        "may": {permission.name.lower() for permission in permissions},
+    }
+
+
+def _keys() -> str:
+    try:
+        told = broker.time()
+    except Unavailable:
+        return "Key broker does not answer"
+    if told.in_doubt:
+        return "Time in doubt"
+    return "Locked" if told.locked else "Unlocked"

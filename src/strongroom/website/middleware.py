@@ -1,0 +1,156 @@
+"""What every request passes: headers, refusals made pages, sessions with an end, and the gate (NP-2, AM-7)."""
+
+import secrets
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect, render
+
+from strongroom.formats.leaf import Actor, Fact, Kind, Outcome
+from strongroom.formats.refused import Refused
+from strongroom.policy.clauses.permissions import NUMBERS, Permission
+from strongroom.policy.definitions import TimeUnknown
+from strongroom.policy.encryption_and_storage.connection import Forgotten, Locked, TimeInDoubt, Unavailable
+from strongroom.policy.least_privilege.actions import reference_of, wall_now
+from strongroom.policy.least_privilege.gate import can, declared
+from strongroom.policy.least_privilege.models import Person
+from strongroom.policy.least_privilege.roles import ROLES
+from strongroom.policy.logging_and_monitoring import journal
+
+Respond = Callable[[HttpRequest], HttpResponseBase]
+
+POLICY: Final = (
+    "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self'; img-src 'self'; font-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+FIXED: Final = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), display-capture=(), clipboard-read=()",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+IDLE: Final = 30 * 60
+IDLE_WHO_REVEALS: Final = 15 * 60
+LONGEST: Final = 12 * 3600
+"""Seconds of wall time: a session's idle and absolute end; policy deadlines do not hang on it."""
+
+
+class Headers:
+    """Nothing is cached, framed, sniffed or told to others; every page has its own nonce."""
+
+    def __init__(self, respond: Respond) -> None:
+        self._respond = respond
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        nonce = secrets.token_urlsafe(16)
+        request.csp_nonce = nonce  # type: ignore[attr-defined]
+        response = self._respond(request)
+        for name, value in FIXED.items():
+            response.headers.setdefault(name, value)
+        response.headers["Content-Security-Policy"] = POLICY.format(nonce=nonce)
+        if not request.path.startswith("/static/"):
+            response.headers["Cache-Control"] = "no-store, max-age=0"
+        return response
+
+
+class Refusals:
+    """The one place that turns a refusal into a page, and journals it in a transaction of its own (LM-1)."""
+
+    def __init__(self, respond: Respond) -> None:
+        self._respond = respond
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self._respond(request)
+
+    def process_exception(self, request: HttpRequest, problem: Exception) -> HttpResponse | None:
+        match problem:
+            case Refused():
+                return refused(request, problem)
+            case Forgotten():
+                return _page(request, 410, "forgotten.html", clause="RR-2", sentence=str(problem))
+            case Locked() | TimeInDoubt() | Unavailable() | TimeUnknown():
+                return _page(request, 503, "unavailable.html", clause="ES-3", sentence=_why(problem))
+        return None
+
+
+class Sessions:
+    """Signed-in sessions end: idle, after twelve hours, and when the person is no longer active."""
+
+    def __init__(self, respond: Respond) -> None:
+        self._respond = respond
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        person = request.user
+        if isinstance(person, Person):
+            now = int(wall_now().timestamp())
+            idle = IDLE_WHO_REVEALS if any(ROLES[role].reveals for role in person.roles()) else IDLE
+            began, seen = request.session.get("began", now), request.session.get("seen", now)
+            if not person.is_active or now - seen > idle or now - began > LONGEST:
+                logout(request)
+            elif now - seen >= 30 or "began" not in request.session:
+                request.session["began"], request.session["seen"] = began, now
+        return self._respond(request)
+
+
+class Gate:
+    """Deny by default: a view without a declared permission is never reached, whoever asks (NP-2)."""
+
+    def __init__(self, respond: Respond) -> None:
+        self._respond = respond
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self._respond(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], _args: Any, _kwargs: Any
+    ) -> HttpResponseBase | None:
+        needed = declared(view)
+        if needed is Permission.PUBLIC:
+            return None
+        if not isinstance(request.user, Person):
+            return redirect("sign-in")
+        if needed is Permission.SIGNED_IN or (needed is not None and can(request.user, needed)):
+            return None
+        clause = "AM-1" if needed is Permission.ORDERS_REVEAL else "LP-1"
+        said = Refused(clause, "Your role does not include this; nothing was done. Ask whoever grants roles.")
+        return refused(request, said, needed)
+
+
+def refused(request: HttpRequest, problem: Refused, needed: Permission | None = None) -> HttpResponse:
+    """Journal the refusal, then say it. What the request did is rolled back by now."""
+    by = reference_of(request.user) if isinstance(request.user, Person) else Actor.WEBSITE.reference
+    facts = {Fact.PERMISSION: NUMBERS[needed]} if needed in NUMBERS else {}
+    entry = journal.record_committed(Kind.ACCESS_REFUSED, by=by, outcome=Outcome.REFUSED, facts=facts)
+    return _page(request, 403, "refused.html", clause=problem.clause, sentence=problem.sentence, entry=entry.id)
+
+
+def _page(
+    request: HttpRequest, status: int, template: str, *, clause: str, sentence: str, entry: uuid.UUID | None = None
+) -> HttpResponse:
+    if "application/json" in request.headers.get("accept", "") and "text/html" not in request.headers.get("accept", ""):
+        body = {"type": "about:blank", "status": status, "title": sentence, "clause": clause}
+        return JsonResponse(
+            body | ({"reference": str(entry)} if entry else {}), status=status, content_type="application/problem+json"
+        )
+    shown = {"clause": clause, "sentence": sentence, "entry": entry, "at": _wall()}
+    return render(request, template, shown, status=status)
+
+
+def _why(problem: Exception) -> str:
+    sentences = {
+        Locked: "The key broker is locked. Whoever holds the passphrase unlocks it with `strongroom keys unlock`.",
+        TimeInDoubt: "The machine's clock jumped. Nothing opens until Amazon or a person confirms the time.",
+    }
+    return sentences.get(type(problem), "The key broker does not answer. Nothing was opened; try again in a moment.")
+
+
+def _wall() -> datetime:
+    return wall_now()

@@ -1,0 +1,24 @@
+"""Joining this process to the key broker: policy time, and the way of urgent entries into the tree."""
+
+import django
+from django.core import checks
+
+from strongroom.formats.clock import Clock
+from strongroom.installation.process_flags import harden
+
+
+def begin(clock: Clock) -> None:
+    """Everything a Django process does before it serves: flags, sections, time, checks. Ends it where one fails."""
+    harden()
+    django.setup()
+    # The sections' modules need Django to be set up before they are imported.
+    from strongroom.policy import definitions  # noqa: PLC0415
+    from strongroom.policy.encryption_and_storage import broker  # noqa: PLC0415
+    from strongroom.policy.encryption_and_storage.believed_time import BelievedTime  # noqa: PLC0415
+    from strongroom.policy.logging_and_monitoring import journal  # noqa: PLC0415
+
+    definitions.use_time(BelievedTime(clock))
+    journal.use_sequencer(broker.append)
+    found = [problem for problem in checks.run_checks() if problem.is_serious()]
+    if found:
+        raise SystemExit("\n".join(f"{problem.id}: {problem.msg}" for problem in found))

@@ -1,0 +1,77 @@
+"""How facts are written on pages: times in London with UTC behind them, how long is left, grouped numbers."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from strongroom.policy import definitions
+from strongroom.policy.definitions import TimeUnknown
+
+register = template.Library()
+LONDON = ZoneInfo("Europe/London")
+
+
+@register.filter
+def when(moment: datetime | None) -> SafeString | str:
+    """`24 Nov 2026, 10:06`, with the instant in UTC for machines."""
+    if moment is None:
+        return "never"
+    here = moment.astimezone(LONDON)
+    utc = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return format_html('<time datetime="{}">{} {:%b %Y, %H:%M}</time>', utc, here.day, here)
+
+
+@register.filter
+def day(value: date | None) -> SafeString | str:
+    return "none" if value is None else format_html('<time datetime="{}">{} {:%b %Y}</time>', value, value.day, value)
+
+
+@register.filter
+def left(until: datetime) -> str:
+    """How long until then, in the two largest units: `27 d 14 h`, `9 h 57 min`; `over` where it has passed."""
+    try:
+        rest = until - definitions.now()
+    except TimeUnknown:
+        return "unknown"
+    if rest <= timedelta():
+        return "over"
+    days, hours, minutes = rest.days, rest.seconds // 3600, rest.seconds % 3600 // 60
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+@register.filter
+def flap(until: datetime) -> str:
+    """The same for the board, padded so that columns align."""
+    try:
+        rest = max(timedelta(), until - definitions.now())
+    except TimeUnknown:
+        return "  ?d  ?h"
+    if rest.days:
+        return f"{rest.days:>2}d {rest.seconds // 3600:>2}h"
+    return f"{rest.seconds // 3600:>2}h {rest.seconds % 3600 // 60:>2}m"
+
+
+@register.filter
+def grouped(number: int | None) -> str:
+    return "0" if number is None else f"{number:,}"
+
+
+@register.filter
+def share(until: datetime, whole_days: int) -> int:
+    """How much of an allowed time is left, in hundredths; the fuse's width."""
+    try:
+        rest = until - definitions.now()
+    except TimeUnknown:
+        return 0
+    return max(0, min(100, round(100 * rest / timedelta(days=whole_days))))
+
+
+@register.filter
+def short(value: bytes | str) -> str:
+    """The first eight hex digits of a hash or reference."""
+    return value[:4].hex() if isinstance(value, bytes) else str(value)[:8]

@@ -1,0 +1,33 @@
+"""The pages that belong to no section: the way in, and what did not go as asked."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from strongroom.policy.clauses.permissions import Permission
+from strongroom.policy.least_privilege.gate import permission
+from strongroom.website.context import NAVIGATION
+
+
+@permission(Permission.SIGNED_IN)
+def home(request: HttpRequest) -> HttpResponse:
+    """The first page that the person's roles include."""
+    permissions = getattr(request.user, "permissions", frozenset)()
+    for name, _, needed in NAVIGATION:
+        if needed in permissions:
+            return redirect(name)
+    return render(request, "nothing.html")
+
+
+def not_found(request: HttpRequest, exception: Any = None) -> HttpResponse:
+    return render(request, "404.html", status=404)
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """Without the frame: whatever failed may be what the frame needs."""
+    return render(None, "500.html", status=500)  # type: ignore[arg-type]  # no request, so no context processor runs
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return render(request, "csrf.html", status=403)

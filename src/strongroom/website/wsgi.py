@@ -1,0 +1,13 @@
+"""The live installation's application, on the machine's own clock."""
+
+import os
+
+from strongroom.formats.clock import SystemClock
+from strongroom.website.process import begin
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "strongroom.website.settings")
+begin(SystemClock())
+
+from django.core.wsgi import get_wsgi_application  # noqa: E402 - after the process is set up
+
+application = get_wsgi_application()
