@@ -7,11 +7,11 @@ from django.apps import apps
 from django.core.checks import CheckMessage, Error
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from strongroom.policy.least_privilege.gate import declared
+from strongroom.policy.clauses.permissions import declared
 from strongroom.website.wiring import TABLES
 
 
-def routes_declare_permissions(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
+def routes_declare_permissions(**_: Any) -> list[CheckMessage]:
     """NP-2: deny by default, at start rather than at the first request."""
     return [
         Error(f"the route {route!r} declares no permission; add @permission(...) to its view", id="strongroom.NP-2")
@@ -20,7 +20,7 @@ def routes_declare_permissions(app_configs: Any = None, **_: Any) -> list[CheckM
     ]
 
 
-def tables_are_registered(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
+def tables_are_registered(**_: Any) -> list[CheckMessage]:
     """DESIGN 12: every table is account, reference or local."""
     known = {table for tables in TABLES.values() for table in tables}
     return [

@@ -12,11 +12,11 @@ from django.shortcuts import redirect, render
 
 from strongroom.formats.leaf import Actor, Fact, Kind, Outcome
 from strongroom.formats.refused import Refused
-from strongroom.policy.clauses.permissions import NUMBERS, Permission
+from strongroom.policy.clauses.permissions import NUMBERS, Permission, declared
 from strongroom.policy.definitions import TimeUnknown
 from strongroom.policy.encryption_and_storage.connection import Forgotten, Locked, TimeInDoubt, Unavailable
 from strongroom.policy.least_privilege.actions import reference_of, wall_now
-from strongroom.policy.least_privilege.gate import can, declared
+from strongroom.policy.least_privilege.gate import can
 from strongroom.policy.least_privilege.models import Person
 from strongroom.policy.least_privilege.roles import ROLES
 from strongroom.policy.logging_and_monitoring import journal

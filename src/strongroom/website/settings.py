@@ -16,7 +16,7 @@ ROLE = os.environ.get("STRONGROOM_ROLE", "web")
 
 
 def _credential(name: str) -> str:
-    """A credential of this installation; without one (type checks, migrations being made) a value that opens nothing."""
+    """A credential of this installation; without one (type checks, new migrations) a value that opens nothing."""
     if DATA is None:
         return "no installation"
     folder = os.environ.get("CREDENTIALS_DIRECTORY")

@@ -5,8 +5,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from strongroom.policy.clauses.permissions import Permission
-from strongroom.policy.least_privilege.gate import permission
+from strongroom.policy.clauses.permissions import Permission, permission
 from strongroom.website.context import NAVIGATION
 
 
@@ -20,14 +19,14 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "nothing.html")
 
 
-def not_found(request: HttpRequest, exception: Any = None) -> HttpResponse:
+def not_found(request: HttpRequest, exception: Any = None) -> HttpResponse:  # noqa: ARG001 - Django's name
     return render(request, "404.html", status=404)
 
 
-def failed(request: HttpRequest) -> HttpResponse:
+def failed(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
     """Without the frame: whatever failed may be what the frame needs."""
     return render(None, "500.html", status=500)  # type: ignore[arg-type]  # no request, so no context processor runs
 
 
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001
     return render(request, "csrf.html", status=403)

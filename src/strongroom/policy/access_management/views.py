@@ -10,9 +10,8 @@ from strongroom.formats.secret import Secret
 from strongroom.policy.access_management import actions, totp
 from strongroom.policy.access_management.forms import CodeForm, FirstAdministratorForm, SignInForm
 from strongroom.policy.access_management.models import Factor
-from strongroom.policy.clauses.permissions import Permission
+from strongroom.policy.clauses.permissions import Permission, permission
 from strongroom.policy.encryption_and_storage import house
-from strongroom.policy.least_privilege.gate import permission
 from strongroom.policy.least_privilege.models import Person
 from strongroom.policy.least_privilege.roles import Role
 

@@ -1,6 +1,11 @@
 """The names of what a person may do, `scope:thing:act`, one list for every entrance (LP-1)."""
 
+from collections.abc import Callable
 from enum import StrEnum
+from typing import Any, TypeVar
+
+View = TypeVar("View", bound=Callable[..., Any])
+ATTRIBUTE = "strongroom_permission"
 
 
 class Permission(StrEnum):
@@ -28,3 +33,19 @@ NUMBERS = {
     Permission.RETENTION_READ: 7,
 }
 """What the journal says for each; never change or reuse one."""
+
+
+def permission(name: Permission) -> Callable[[View], View]:
+    """Declare what a view needs. A route whose view declares nothing keeps the process from starting (NP-2)."""
+
+    def declare(view: View) -> View:
+        setattr(view, ATTRIBUTE, name)
+        return view
+
+    return declare
+
+
+def declared(view: Callable[..., Any]) -> Permission | None:
+    """What a view declared."""
+    found = getattr(view, ATTRIBUTE, None)
+    return found if isinstance(found, Permission) else None

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class Lookup(AppConfig):
+    name = "strongroom.application.lookup"
+    label = "lookup"

@@ -1,0 +1,10 @@
+from django.urls import path
+
+from strongroom.application.lookup import views
+
+# /orders/
+urlpatterns = [
+    path("orders/", views.orders, name="orders"),
+    path("orders/<uuid:ref>/", views.order, name="order"),
+    path("orders/<uuid:ref>/reveal", views.reveal, name="reveal"),
+]

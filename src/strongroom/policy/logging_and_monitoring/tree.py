@@ -1,0 +1,99 @@
+"""Reading the journal's tree as anybody could: from its folder, with its public key, believing nothing unverified."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from strongroom.formats import leaf as leaf_format
+from strongroom.formats import merkle, note, proof
+from strongroom.formats.leaf import Leaf
+from strongroom.formats.malformed import Malformed
+from strongroom.formats.tiles import WIDTH, Reader, widths
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A tree whose checkpoint, tiles and leaves agree."""
+
+    checkpoint: note.Checkpoint
+    leaves: int
+
+
+class PublishedTree:
+    """The tree under the newest checkpoint in a folder. Raises `Malformed` where the folder is not whole."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.key = read_key(folder)
+        self.note = (folder / "checkpoint").read_text(encoding="utf-8")
+        self.checkpoint = note.verify_checkpoint(self.note, self.key)
+        self._reader = Reader(self.checkpoint.size, lambda name: (folder / name).read_bytes())
+
+    @property
+    def size(self) -> int:
+        return self.checkpoint.size
+
+    def leaf_bytes(self, index: int) -> bytes:
+        """One leaf, checked against its level-0 hash."""
+        if not 0 <= index < self.size:
+            raise Malformed("the tree has no such leaf")
+        data = self._reader.leaves(index // WIDTH)[index % WIDTH]
+        if merkle.leaf_hash(data) != self._reader.node(0, index):
+            raise Malformed(f"leaf {index} is not the one whose hash stands in the tree")
+        return data
+
+    def leaf(self, index: int) -> Leaf:
+        return leaf_format.decode_leaf(self.leaf_bytes(index))
+
+    def newest(self, before: int, count: int) -> Iterator[tuple[int, Leaf, bytes]]:
+        """Leaves below `before`, newest first, with their hashes."""
+        for index in range(before - 1, max(-1, before - 1 - count), -1):
+            yield index, self.leaf(index), merkle.leaf_hash(self.leaf_bytes(index))
+
+    def inclusion(self, index: int) -> proof.Inclusion:
+        """The proof file's contents for one leaf."""
+        hashes = merkle.inclusion(index, self.size, self._reader.node)
+        return proof.Inclusion(index, tuple(hashes), self.note, self.leaf_bytes(index))
+
+    def consistency(self, old: str) -> proof.Consistency:
+        """That the tree extends an older signed head."""
+        before = note.verify_checkpoint(old, self.key)
+        hashes = merkle.consistency(before.size, self.size, self._reader.node) if before.size else []
+        made = proof.Consistency(old, self.note, tuple(hashes))
+        proof.verify_consistency(made, key=self.key)
+        return made
+
+    def verify(self) -> Verified:
+        """Every leaf, every tile, the root and the signature. Raises `Malformed` with what does not fit."""
+        full, partial = widths(self.size, 0)
+        count = 0
+        for bundle in range(full + bool(partial)):
+            for data in self._reader.leaves(bundle):
+                leaf_format.decode_leaf(data)
+                if merkle.leaf_hash(data) != self._reader.node(0, count):
+                    raise Malformed(f"leaf {count} is not the one whose hash stands in the tree")
+                count += 1
+        self._verify_levels()
+        if self._reader.root() != self.checkpoint.root:
+            raise Malformed("the tiles do not lead to the root that was signed")
+        return Verified(self.checkpoint, count)
+
+    def _verify_levels(self) -> None:
+        """Each hash above level 0 is the hash of the full tile below it."""
+        level = 1
+        while self.size >> (8 * level):
+            for index in range(self.size >> (8 * level)):
+                below = [self._reader.node(8 * (level - 1), index * WIDTH + i) for i in range(WIDTH)]
+                while len(below) > 1:
+                    below = [merkle.node_hash(below[i], below[i + 1]) for i in range(0, len(below), 2)]
+                if below[0] != self._reader.node(8 * level, index):
+                    raise Malformed(f"a hash of level {level} is not that of its tile")
+            level += 1
+
+
+def read_key(folder: Path) -> note.VerifierKey:
+    """The verifier key beside the tree."""
+    found = sorted(folder.glob("*.vkey"))
+    if len(found) != 1:
+        raise Malformed("the folder holds one .vkey file")
+    return note.parse_verifier_key(found[0].read_text(encoding="utf-8"))
