@@ -19,6 +19,11 @@ class Term:
     source: str
     since: date
 
+    @property
+    def words(self) -> str:
+        """The name as people read it."""
+        return self.name.replace("_", " ").replace("pii", "PII").capitalize()
+
     def span(self) -> timedelta:
         """The number as a length of time."""
         return timedelta(**{self.unit: self.value})

@@ -26,9 +26,9 @@ class LivingDay:
     day: date
     dies_at: datetime
     orders: int
-    carried: int
     height: int
     x: int
+    y: int
 
 
 @permission(Permission.RETENTION_READ)
@@ -40,10 +40,7 @@ def retention(request: HttpRequest) -> HttpResponse:
     counted = SealedPart.objects.filter(account_id__in=accounts).values("day")
     orders = dict(counted.annotate(n=Count("order_ref", distinct=True)).values_list("day", "n"))
     highest = max(orders.values(), default=0) or 1
-    days = [
-        LivingDay(day, rules.dies_at(day), orders.get(day, 0), 0, round(120 * orders.get(day, 0) / highest), 8 + 24 * i)
-        for i, day in enumerate(living)
-    ]
+    days = [_living_day(day, orders.get(day, 0), highest, i) for i, day in enumerate(living)]
     forgotten = DayKey.objects.filter(account_id__in=accounts, dropped_at__isnull=False).order_by("-day")
     shown = {
         "overdue": actions.overdue(),
@@ -64,3 +61,8 @@ def retention(request: HttpRequest) -> HttpResponse:
         "width": 16 + 24 * len(days),
     }
     return render(request, "retention_and_recovery/retention.html", shown)
+
+
+def _living_day(day: date, orders: int, highest: int, position: int) -> LivingDay:
+    height = max(1, round(120 * orders / highest))
+    return LivingDay(day, rules.dies_at(day), orders, height, 8 + 24 * position, 128 - height)
