@@ -6,6 +6,7 @@ what it had committed stays.
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,25 +19,27 @@ from strongroom.application.receipt.actions import receive
 from strongroom.formats.clock import Clock
 from strongroom.formats.leaf import Actor, Kind
 from strongroom.formats.refused import Refused
-from strongroom.marketplace import Client, MarketplaceError, RoleMissing, TokenRevoked
+from strongroom.marketplace import Client, MarketplaceError, RoleMissing, Throttled, TokenRevoked
 from strongroom.policy import definitions
 from strongroom.policy.definitions import TimeUnknown
 from strongroom.policy.encryption_and_storage import broker
 from strongroom.policy.encryption_and_storage.connection import Forgotten, Unavailable
 from strongroom.policy.logging_and_monitoring import journal
+from strongroom.policy.logging_and_monitoring.models import SellingAccount
 from strongroom.policy.retention_and_recovery.actions import Retention, selling_accounts
 from strongroom.policy.retention_and_recovery.models import Receiver
 
 LEASE: Final = timedelta(minutes=10)
 RETENTION_EVERY: Final = timedelta(hours=1)
-REST: Final = 0.2
-"""Seconds between looks at what is due; entries get their place in the tree at least this often."""
 
 log = logging.getLogger("strongroom.worker")
 
 
 class Worker:
-    """One worker process. `after_round` hears how often the clock had been moved when a whole round began."""
+    """One worker process. `rest`: seconds between looks, and so how soon an entry gets its place in the tree.
+
+    `after_round` hears how often the clock had been moved when a whole round began.
+    """
 
     def __init__(
         self,
@@ -44,11 +47,13 @@ class Worker:
         clock: Clock,
         marketplace: gateway.Settings | None,
         poll_every: timedelta,
+        rest: float,
         after_round: Callable[[int], None],
     ) -> None:
         self._clock = clock
         self._marketplace = marketplace
         self._poll_every = poll_every
+        self._rest = rest
         self._after_round = after_round
         self._id = definitions.reference()
         self._retention = Retention()
@@ -62,7 +67,7 @@ class Worker:
             steps = self._clock.steps()
             if self._round():
                 self._after_round(steps)
-            stop.wait(REST)
+            stop.wait(self._rest)
 
     def _round(self) -> bool:
         """One look at everything due; whether it went through."""
@@ -97,6 +102,9 @@ class Worker:
                 continue
             try:
                 receive(account=account, client=self._client(account, self._marketplace))
+            except Throttled as problem:
+                if problem.status is not None:  # Amazon's word; our own bucket's is no failure, only patience
+                    self._failed(account, problem)
             except MarketplaceError as problem:
                 self._failed(account, problem)
             finally:
@@ -133,6 +141,25 @@ class Worker:
     @staticmethod
     def _is_due(last: datetime | None, now: datetime, every: timedelta) -> bool:
         return last is None or now - last >= every or now < last
+
+
+def know_account(*, name: str, region: str) -> None:
+    """The configured selling account has its row; journalled when it is new. Waits for policy time at a first start."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            with transaction.atomic():
+                _, new = SellingAccount.objects.get_or_create(
+                    id=1, defaults={"name": name, "region": region, "added_at": definitions.now()}
+                )
+                if new:
+                    journal.record(Kind.ACCOUNT_ADDED, by=Actor.INSTALLER.reference, account=1)
+        except TimeUnknown:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 def _wanted() -> bool:

@@ -107,7 +107,12 @@ class Embedded:
         }
 
     def start(self) -> None:
-        """Make the cluster if there is none, take over what a kill left behind, and start. Raises `CannotStart`."""
+        """Prepare and start. Raises `CannotStart`."""
+        self.prepare()
+        self._launch()
+
+    def prepare(self) -> None:
+        """Make the cluster if there is none, take over what a kill left behind. Raises `CannotStart`."""
         self._reach()
         if (self._folder / "PG_VERSION").exists():
             self._check_version()
@@ -115,7 +120,6 @@ class Embedded:
         else:
             self._make()
         self._write_settings()
-        self._launch()
 
     def stop(self) -> None:
         """Fast stop; sessions are ended, nothing committed is lost."""
@@ -146,6 +150,10 @@ class Embedded:
             )  # fmt: skip
         wait_ready(self.parameters, alive=lambda: self.process is not None and self.process.poll() is None,
                    explain=lambda: _explain(self._tail(began)))  # fmt: skip
+
+    def explain(self) -> CannotStart:
+        """Why it did not start, from the end of its log."""
+        return _explain(self._tail(max(0, self._log.stat().st_size - 8192)) if self._log.exists() else "")
 
     def _reach(self) -> None:
         """Folders belong to whom PostgreSQL runs as, and they can reach them; parents stay as they are."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from strongroom.installation.problems import CannotStart
+from strongroom.installation.process_flags import die_with_parent
 
 PASSED_ON: Final = ("PATH", "LANG", "LC_ALL", "HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "VIRTUAL_ENV",
                     "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")  # fmt: skip
@@ -40,6 +41,7 @@ class Process:
     needs_ready_line: bool = False
     stop_with: signal.Signals = signal.SIGTERM
     popen: Mapping[str, Any] = field(default_factory=dict)
+    folder: str | None = None
     restarts: int = 0
 
 
@@ -60,6 +62,9 @@ class Supervisor:
 
     def pid(self, name: str) -> int:
         return self._running[name].pid
+
+    def alive(self, name: str) -> bool:
+        return self._running[name].poll() is None
 
     def watch(self) -> None:
         """One look: whoever died is started again, later each time it dies."""
@@ -103,8 +108,9 @@ class Supervisor:
         log = self._open_log(process.name)
         try:
             running = subprocess.Popen(
-                arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                env={**environment(), **process.environment}, pass_fds=descriptors, **process.popen,
+                arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=process.folder,
+                env={**environment(), **process.environment}, pass_fds=descriptors,
+                preexec_fn=lambda: die_with_parent(process.stop_with), **process.popen,  # noqa: PLW1509 - no threads here
             )  # fmt: skip
         finally:
             os.close(log)

@@ -3,6 +3,7 @@
 Wall and boot time move together in a rehearsal; clock drills move one of them. No production entry point knows it.
 """
 
+import hashlib
 import mmap
 import os
 import struct
@@ -13,6 +14,7 @@ from strongroom.formats.clock import SystemClock
 
 SLOTS: Final = 16
 _HEADER = struct.Struct(">8sQqqQ")
+_BOOT_AT: Final = 48
 _MAGIC: Final = b"SRCLOCK1"
 _SLOTS_AT: Final = 64
 _SIZE: Final = 4096
@@ -70,6 +72,7 @@ class ClockDriver(RehearsalClock):
             aside.write_bytes(_HEADER.pack(_MAGIC, 0, offset, 0, 0).ljust(_SIZE, b"\0"))
             aside.rename(path)
         super().__init__(path)
+        self._after_reboot()
 
     def step(self, seconds: float) -> int:
         """Move wall and boot time forward together; returns the number of steps so far."""
@@ -80,6 +83,13 @@ class ClockDriver(RehearsalClock):
 
     def move_boot(self, seconds: float) -> int:
         return self._move(wall=0, boot=seconds)
+
+    def _after_reboot(self) -> None:
+        """Boot time began again with the machine, so what was added to it is taken back."""
+        now = hashlib.sha256(self.boot_id().encode()).digest()[:8]
+        if self._memory[_BOOT_AT : _BOOT_AT + 8] not in (now, bytes(8)):
+            self._move(wall=0, boot=-self._read()[1] / 1000)
+        self._memory[_BOOT_AT : _BOOT_AT + 8] = now
 
     def _move(self, *, wall: float, boot: float) -> int:
         _, turn, wall_now, boot_now, steps = _HEADER.unpack_from(self._memory)

@@ -1,0 +1,67 @@
+"""`python -m strongroom.website.worker`: the worker of a live installation, on the machine's own clock."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from strongroom.formats.clock import Clock, SystemClock
+from strongroom.installation.configuration import Configuration, load
+from strongroom.installation.folders import Folders
+from strongroom.website.process import begin
+
+if TYPE_CHECKING:
+    from strongroom.application.gateway import Settings
+
+POLL_EVERY = timedelta(minutes=6)
+"""Two searches each six minutes stay within Amazon's 0.0056 a second."""
+
+
+def run(clock: Clock, *, poll_every: timedelta, rest: float, after_round: Callable[[int], None]) -> int:
+    """Serve until SIGTERM."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "strongroom.website.settings")
+    os.environ["STRONGROOM_ROLE"] = "worker"
+    begin(clock)
+    from strongroom.application.worker import Worker, know_account  # noqa: PLC0415 - Django is set up now
+
+    folders = Folders(Path(os.environ["STRONGROOM_DATA"]))
+    configuration = load(folders.configuration)
+    marketplace = _marketplace(folders, configuration)
+    if marketplace is not None:
+        know_account(name=configuration.company.name, region=configuration.marketplace.region)
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    worker = Worker(clock=clock, marketplace=marketplace, poll_every=poll_every, rest=rest, after_round=after_round)
+    worker.run(stop)
+    return 0
+
+
+def _marketplace(folders: Folders, configuration: Configuration) -> "Settings | None":
+    """What the gateway needs, or nothing where no marketplace is configured."""
+    from strongroom.application.gateway import Settings  # noqa: PLC0415
+
+    said = configuration.marketplace
+    if not said.is_set:
+        return None
+    return Settings(
+        endpoint=said.url(),
+        login_endpoint=said.login_endpoint,
+        client_id=said.client_id,
+        client_secret=folders.credential("amazon-client-secret"),
+        refresh_token=folders.credential("amazon-refresh-token"),
+        marketplaces=said.marketplaces,
+        ca_file=Path(said.ca_file) if said.ca_file else None,
+    )
+
+
+def _nothing(_: int) -> None:
+    """What production does after a round."""
+
+
+if __name__ == "__main__":
+    sys.exit(run(SystemClock(), poll_every=POLL_EVERY, rest=0.2, after_round=_nothing))
