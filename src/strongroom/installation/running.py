@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from strongroom.formats.secret import Secret
 from strongroom.installation import certificates, database_roles, external
@@ -58,9 +58,9 @@ class Running:
         self.supervisor = Supervisor(folders.logs)
         self.channels: dict[str, Channel] = make_channels(("web", "worker", "inspector"))
         self._pg_bindir = pg_bindir
-        self._admin: dict[str, Any] = {}
+        self.admin: dict[str, Any] = {}
 
-    def __enter__(self) -> "Running":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -76,13 +76,13 @@ class Running:
     def start_database(self) -> None:
         """PostgreSQL with our roles and database; external ones are checked before a byte is written."""
         if self.configuration.database.host:
-            self._admin = self._external()
+            self.admin = self._external()
         else:
-            self._admin = self._embedded()
+            self.admin = self._embedded()
         name = self.configuration.database.name
-        database_roles.make(self._admin, self.folders, name)
-        known = {"host": self._admin["host"], "port": self._admin["port"], "name": name}
-        tls = {key: self._admin[key] for key in ("sslmode", "sslrootcert") if key in self._admin}
+        database_roles.make(self.admin, self.folders, name)
+        known = {"host": self.admin["host"], "port": self.admin["port"], "name": name}
+        tls = {key: self.admin[key] for key in ("sslmode", "sslrootcert") if key in self.admin}
         (self.folders.data / "database.json").write_text(json.dumps({**known, "options": tls}), encoding="utf-8")
 
     def create_keys(self, *arguments: str, descriptors: Sequence[int] = ()) -> str:

@@ -22,11 +22,12 @@ class Verified:
 class PublishedTree:
     """The tree under the newest checkpoint in a folder. Raises `Malformed` where the folder is not whole."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, key: note.VerifierKey | None = None) -> None:
         self._folder = folder
-        self.key = read_key(folder)
+        self.key = key or read_key(folder)
         self.note = (folder / "checkpoint").read_text(encoding="utf-8")
         self.checkpoint = note.verify_checkpoint(self.note, self.key)
+        self._bundle: tuple[int, list[bytes]] = (-1, [])
         self._reader = Reader(self.checkpoint.size, lambda name: (folder / name).read_bytes())
 
     @property
@@ -37,7 +38,10 @@ class PublishedTree:
         """One leaf, checked against its level-0 hash."""
         if not 0 <= index < self.size:
             raise Malformed("the tree has no such leaf")
-        data = self._reader.leaves(index // WIDTH)[index % WIDTH]
+        bundle = index // WIDTH
+        if self._bundle[0] != bundle:
+            self._bundle = (bundle, self._reader.leaves(bundle))
+        data = self._bundle[1][index % WIDTH]
         if merkle.leaf_hash(data) != self._reader.node(0, index):
             raise Malformed(f"leaf {index} is not the one whose hash stands in the tree")
         return data

@@ -1,0 +1,72 @@
+"""What several commands need: the folder, a Django process of a role, and printing as words or JSON."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from strongroom.formats.clock import SystemClock
+from strongroom.installation.folders import Folders, default_data_folder
+from strongroom.installation.problems import CannotStart
+from strongroom.policy.encryption_and_storage import connection
+
+
+def folders(options: argparse.Namespace) -> Folders:
+    """The installation named by --data, which must exist."""
+    found = Folders(options.data or default_data_folder())
+    if not (found.keys / "ring").exists():
+        raise CannotStart(
+            f"There is no installation in {found.data}.",
+            "Start one with `strongroom up`, or name its folder with --data.",
+        )
+    return found
+
+
+def rehearsal_folder(options: argparse.Namespace) -> Path:
+    """Where `up --demo` lives: the named folder, or one beside the default."""
+    chosen = options.data or default_data_folder().with_name("strongroom-rehearsal")
+    return Path(chosen)
+
+
+def talk_to_broker(found: Folders) -> None:
+    """Use the terminal's socket, from here on."""
+    connection.use_path(str(found.run / "terminal.sock"))
+
+
+def read_as(role: str, found: Folders) -> None:
+    """Make this process a reader with a role's database rights; policy time comes over the terminal's socket."""
+    os.environ.update(
+        {
+            "STRONGROOM_DATA": str(found.data),
+            "STRONGROOM_ROLE": role,
+            "DJANGO_SETTINGS_MODULE": "strongroom.website.settings",
+        }
+    )
+    if not (found.data / "database.json").exists():
+        raise CannotStart("The database was never started in this folder.", "Start it with `strongroom up`.")
+    talk_to_broker(found)
+    from strongroom.website.process import begin  # noqa: PLC0415 - only commands that read need Django
+
+    begin(_clock(found))
+
+
+def _clock(found: Folders) -> Any:
+    """The machine's clock, or a rehearsal's in a rehearsal's folder."""
+    if not (found.data / "clock").exists():
+        return SystemClock()
+    from strongroom.rehearsal.clock import RehearsalClock  # noqa: PLC0415 - never loaded for a live folder
+
+    return RehearsalClock(found.data / "clock")
+
+
+def show(data: Any, words: str, *, as_json: bool) -> None:
+    """Data on standard output: for machines or for people."""
+    sys.stdout.write((json.dumps(data, indent=1, ensure_ascii=False) if as_json else words) + "\n")
+
+
+def tell(words: str) -> None:
+    """Talk and progress, on standard error."""
+    sys.stderr.write(words + "\n")
+    sys.stderr.flush()

@@ -1,0 +1,55 @@
+"""`strongroom`: everything an administrator or auditor does from a terminal (DESIGN 9). Reads are `--json` too.
+
+Exit codes: 0 ok, 1 failed, 2 usage, 3 non-compliant, 4 unknown, 5 locked, 7 refused.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from strongroom.command import configuration, journal, keys, orders, people, policy, retention, start
+from strongroom.formats.refused import Refused
+from strongroom.installation.folders import default_data_folder
+from strongroom.installation.problems import CannotStart
+from strongroom.policy.encryption_and_storage.connection import Locked, Unavailable
+
+SECTIONS = (start, keys, orders, retention, journal, policy, configuration, people)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line's entry point; an exit code."""
+    root = argparse.ArgumentParser(
+        prog="strongroom", description="The policy you publish is the policy you run.", allow_abbrev=False
+    )
+    root.add_argument("--data", type=Path, help=f"the installation's folder (default: {default_data_folder()})")
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for section in SECTIONS:
+        section.add(commands)
+    options = root.parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except CannotStart as problem:
+        _say(f"{problem.sentence}\n{problem.remedy}")
+        return 1
+    except Refused as refused:
+        _say(f"Refused: {refused.sentence} ({refused.clause})")
+        return 7
+    except Locked:
+        _say("The key broker is locked. Unlock it with `strongroom keys unlock`.")
+        return 5
+    except Unavailable:
+        _say("The key broker does not answer. Is Strongroom running in this folder? Start it with `strongroom up`.")
+        return 1
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _say(words: str) -> None:
+    sys.stderr.write(words + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

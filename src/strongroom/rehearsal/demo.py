@@ -1,0 +1,103 @@
+"""The main job end to end on the simulated marketplace, through the real processes, then a report of what is true."""
+
+import shutil
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+
+from strongroom.formats.leaf import Kind
+from strongroom.installation import database_roles
+from strongroom.policy.clauses.clauses import all_clauses
+from strongroom.policy.logging_and_monitoring.tree import PublishedTree
+from strongroom.rehearsal.browser import Browser
+from strongroom.rehearsal.installation import Rehearsal
+
+STEP: Final = 6 * 3600.0
+DAYS: Final = 35
+
+
+def run(rehearsal: Rehearsal, *, days: int = DAYS, say: Any = None) -> dict[str, Any]:
+    """Live through `days` of policy time in steps of six hours; people look at orders meanwhile. The report."""
+    began = time.monotonic()
+    rehearsal.start()
+    tell = say or (lambda _: None)
+    tell("everything serves; time begins to move")
+    ca = rehearsal.folders.tls / "ca.pem"
+    base = f"https://127.0.0.1:{rehearsal.running.configuration.web.port}"
+    support, packer = Browser(base, ca), Browser(base, ca)
+    support.sign_in(rehearsal.people()["support"])
+    packer.sign_in(rehearsal.people()["packer"])
+    try:
+        for step in range(round(days * 86_400 / STEP)):
+            rehearsal.step(STEP)
+            if step % 20 == 19:
+                _look(support, packer)
+                tell(f"day {(step + 1) // 4} of {days}")
+    finally:
+        support.close()
+        packer.close()
+    report = _report(rehearsal)
+    report["seconds"] = round(time.monotonic() - began, 1)
+    return report
+
+
+def _look(support: Browser, packer: Browser) -> None:
+    """What people do meanwhile: support opens two orders for a reason; a packer tries and is refused."""
+    waiting = support.orders("to-ship")
+    for path in waiting[:2]:
+        support.reveal(path)
+    for path in packer.orders("to-ship")[:1]:
+        packer.reveal(path)
+    for path in support.orders("forgotten")[:1]:
+        support.reveal(path)
+
+
+def _report(rehearsal: Rehearsal) -> dict[str, Any]:
+    """Counts from the database's auditor and from the journal, which is verified from a copy, with its public key."""
+    orders = _orders(rehearsal)
+    kinds, tree = _journal(rehearsal)
+    return {
+        "orders": orders,
+        "labels": {"printed": 0},
+        "reveals": {
+            "granted": kinds[Kind.OPENED],
+            "refused": kinds[Kind.ACCESS_REFUSED] + kinds[Kind.OPEN_REFUSED],
+        },
+        "erased": {"orders": kinds[Kind.ORDER_ERASED], "day_keys": kinds[Kind.KEY_DESTROYED]},
+        "carried": kinds[Kind.CARRIED],
+        "journal": tree,
+        "leaks": None,
+        "wall": {
+            "true": 0, "attested": 0, "due": 0, "unknown": len(all_clauses()), "false": 0, "excepted": 0, "not_used": 0,
+        },
+    }  # fmt: skip
+
+
+def _orders(rehearsal: Rehearsal) -> dict[str, int]:
+    running = rehearsal.running
+    parameters = database_roles.connect_as(running.admin, rehearsal.folders, "auditor", "strongroom")
+    with psycopg.connect(**parameters) as connection:
+        row = connection.execute(
+            "SELECT count(*), count(*) FILTER (WHERE sealed_version IS NOT NULL), count(fulfilled_at),"
+            " count(cancelled_at) FROM amazon_order WHERE account_id = 1"
+        ).fetchone()
+    received, sealed, fulfilled, cancelled = row or (0, 0, 0, 0)
+    return {"received": received, "sealed": sealed, "fulfilled": fulfilled, "cancelled": cancelled}
+
+
+def _journal(rehearsal: Rehearsal) -> tuple[Counter[Kind], dict[str, Any]]:
+    """What the leaves say, and whether the whole tree verifies: read from a copy, as a stranger would."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "journal"
+        shutil.copytree(rehearsal.folders.journal, copy)
+        tree = PublishedTree(copy)
+        verified = tree.verify()
+        kinds: Counter[Kind] = Counter()
+        for index in range(tree.size):
+            kinds[tree.leaf(index).entry.kind] += 1
+    head = {"size": verified.leaves, "root": tree.checkpoint.root.hex(), "verified": verified.leaves == tree.size}
+    return kinds, head

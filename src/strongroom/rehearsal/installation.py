@@ -1,0 +1,149 @@
+"""A whole rehearsal installation: simulated Amazon, movable clock, and the same processes as live (DESIGN 2, 10)."""
+
+import json
+import os
+import secrets
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Final, Self
+
+from strongroom.formats.secret import Secret
+from strongroom.installation.configuration import load
+from strongroom.installation.folders import Folders
+from strongroom.installation.problems import CannotStart
+from strongroom.installation.running import Entries, Running
+from strongroom.installation.supervisor import Process
+from strongroom.rehearsal.clock import ClockDriver
+from strongroom.rehearsal.marketplace.business import MARKETPLACES
+from strongroom.rehearsal.marketplace.control import Control
+from strongroom.rehearsal.sample_people import FILE
+from strongroom.rehearsal.worker import SLOT
+
+CLIENT_ID: Final = "amzn1.application-oa2-client.rehearsal"
+STEP_WITHIN: Final = 60.0
+
+
+class Rehearsal:
+    """Starts everything in a folder; `days` of business begin that long before now. A live folder is refused."""
+
+    def __init__(
+        self, data: Path, *, port: int, days: int, seed: int = 1, orders_per_day: float = 10.0,
+        pg_bindir: Path | None = None, marketplace_port: int = 0,
+    ) -> None:  # fmt: skip
+        self.folders = Folders(data)
+        self.folders.make()
+        self._refuse_live()
+        self.is_new = not (data / "clock").exists()
+        self.clock = ClockDriver(data / "clock", start=time.time() - days * 86_400)
+        self._begin = self._remember_begin()
+        self._seed, self._orders_per_day = seed, orders_per_day
+        self._marketplace_port = marketplace_port or _free_port()
+        self._configure(port)
+        self.running = Running(self.folders, load(self.folders.configuration), self._entries(), pg_bindir=pg_bindir)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.running.__exit__()
+
+    @property
+    def control(self) -> Control:
+        """What makes things happen at the simulated Amazon."""
+        return Control(self.folders.run / "marketplace.sock")
+
+    def start(self) -> None:
+        """Everything, in order of dependence; returns when it serves."""
+        unlock = self.folders.data / "rehearsal-unlock"
+        if not unlock.exists():
+            unlock.touch(mode=0o600)
+            unlock.write_bytes(os.urandom(32))
+        self._start_marketplace()
+        self.running.create_keys("--unlock-file", str(unlock))
+        self.running.start_database()
+        self.running.migrate()
+        self.running.start_broker("--unlock-file", str(unlock))
+        self.running.run("web", ["-m", "strongroom.rehearsal.sample_people"])
+        self.running.start_website()
+        self.running.start_worker()
+
+    def step(self, seconds: float) -> None:
+        """Move the clock on and wait until the worker has done what became due."""
+        self.wait_for(self.clock.step(seconds))
+
+    def wait_for(self, steps: int) -> None:
+        deadline = time.monotonic() + STEP_WITHIN
+        while self.clock.acknowledged(SLOT) < steps:
+            self.running.supervisor.watch()
+            if time.monotonic() > deadline:
+                raise CannotStart("The worker does not keep up with the clock.", f"Look at {self.folders.logs}.")
+            time.sleep(0.005)
+
+    def people(self) -> dict[str, dict[str, str]]:
+        """The sample people by role: name, e-mail, password, code secret."""
+        found: dict[str, dict[str, str]] = json.loads((self.folders.data / FILE).read_text(encoding="utf-8"))
+        return found
+
+    def _start_marketplace(self) -> None:
+        folder = self.folders.marketplace
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for name, credential in (("client-secret", "amazon-client-secret"), ("refresh-token", "amazon-refresh-token")):
+            if not self.folders.has_credential(credential):
+                secret = Secret(f"Atzr|{secrets.token_urlsafe(24)}")
+                self.folders.keep_credential(credential, secret)
+                (folder / name).touch(mode=0o600)
+                (folder / name).write_text(secret.text(), encoding="utf-8")
+        self.running.supervisor.start(
+            Process(
+                "marketplace",
+                [sys.executable, "-m", "strongroom.rehearsal.marketplace", "--folder", str(folder), "--control",
+                 str(self.folders.run / "marketplace.sock"), "--clock", str(self.folders.data / "clock"), "--port",
+                 str(self._marketplace_port), "--seed", str(self._seed), "--start", str(self._begin),
+                 "--orders-per-day", str(self._orders_per_day), "--client-id", CLIENT_ID, "--ready-fd", "{ready}"],
+                needs_ready_line=True,
+            )
+        )  # fmt: skip
+
+    def _configure(self, port: int) -> None:
+        """The rehearsal's `strongroom.toml`: what points at Amazon live points at the simulator here."""
+        here = f"https://localhost:{self._marketplace_port}"
+        places = ", ".join(f'"{id_}"' for id_, _, _ in MARKETPLACES.values())
+        self.folders.configuration.write_text(
+            f'[company]\nname = "Quillmarsh Toys"\n\n[web]\nport = {port}\n\n[marketplace]\nendpoint = "{here}"\n'
+            f'login_endpoint = "{here}/auth/o2/token"\nca_file = "{self.folders.marketplace / "ca.pem"}"\n'
+            f'region = "eu"\nmarketplaces = [{places}]\nclient_id = "{CLIENT_ID}"\n',
+            encoding="utf-8",
+        )
+
+    def _entries(self) -> Entries:
+        clock = str(self.folders.data / "clock")
+        return Entries(
+            "rehearsal",
+            ("-m", "strongroom.rehearsal.broker", "--clock", clock),
+            ("-m", "strongroom.rehearsal.serve"),
+            ("-m", "strongroom.rehearsal.worker"),
+            ("-m", "strongroom.website.migrate"),
+            {"STRONGROOM_REHEARSAL_CLOCK": clock},
+        )
+
+    def _remember_begin(self) -> float:
+        """When business began, kept so that a restart has the same world."""
+        path = self.folders.data / "rehearsal-begin"
+        if not path.exists():
+            path.write_text(str(self.clock.wall()), encoding="utf-8")
+        return float(path.read_text(encoding="utf-8"))
+
+    def _refuse_live(self) -> None:
+        if (self.folders.keys / "ring").exists() and not (self.folders.data / "clock").exists():
+            raise CannotStart(
+                "This folder is of a live installation.", "A rehearsal never runs on one; choose another with --data."
+            )
+
+
+def _free_port() -> int:
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

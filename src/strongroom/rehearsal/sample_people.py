@@ -1,0 +1,60 @@
+"""`python -m strongroom.rehearsal.sample_people`: one invented person for each role, so that a rehearsal can be used.
+
+Their passwords and code secrets are written beside, 0600, for whoever runs the rehearsal; a live folder is refused.
+"""
+
+import base64
+import json
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Final
+
+from strongroom.formats.secret import Secret
+from strongroom.rehearsal.clock import RehearsalClock
+from strongroom.website.process import begin
+
+NAMES: Final = {
+    "support": "Tamsin Orr",
+    "packer": "Kit Oduya",
+    "administrator": "Idris Penhale",
+    "auditor": "Maren Tolley",
+}
+FILE: Final = "sample-people.json"
+
+
+def main() -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "strongroom.website.settings")
+    begin(RehearsalClock(Path(os.environ["STRONGROOM_REHEARSAL_CLOCK"])))
+    from strongroom.policy.logging_and_monitoring.models import Installation  # noqa: PLC0415 - Django is set up now
+
+    if not Installation.objects.filter(id=1, mode="rehearsal").exists():
+        sys.stderr.write("sample people are for rehearsals only\n")
+        return 1
+    path = Path(os.environ["STRONGROOM_DATA"]) / FILE
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(json.dumps({role: _make(role, name) for role, name in NAMES.items()}), encoding="utf-8")
+    return 0
+
+
+def _make(role: str, name: str) -> dict[str, str]:
+    from strongroom.formats.leaf import Actor  # noqa: PLC0415
+    from strongroom.policy import definitions  # noqa: PLC0415
+    from strongroom.policy.access_management import totp  # noqa: PLC0415
+    from strongroom.policy.access_management.models import Factor  # noqa: PLC0415
+    from strongroom.policy.encryption_and_storage import house  # noqa: PLC0415
+    from strongroom.policy.least_privilege.actions import create_person, grant_role  # noqa: PLC0415
+    from strongroom.policy.least_privilege.roles import Role  # noqa: PLC0415
+
+    email, password, secret = f"{role}@rehearsal.invalid", f"Marble-{secrets.token_hex(4)}-Run", totp.new_secret()
+    person = create_person(name=name, email=email, password=Secret(password), by=Actor.REHEARSAL.reference)
+    grant_role(person=person, role=Role(role), granted_by=None, by=Actor.REHEARSAL.reference)
+    sealed = house.seal("totp", secret.bytes())
+    Factor(person=person, sealed=sealed, last_step=-1, enrolled_at=definitions.now()).save(force_insert=True)
+    return {"name": name, "email": email, "password": password, "secret": base64.b32encode(secret.bytes()).decode()}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,23 @@
+"""`python -m strongroom.rehearsal.worker`: the same worker on the rehearsal's clock; says which step it is done with."""
+
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from strongroom.rehearsal.clock import RehearsalClock
+from strongroom.website.worker import run
+
+SLOT: Final = 0
+POLL_EVERY: Final = timedelta(seconds=30)
+REST: Final = 0.02
+
+
+def main() -> int:
+    clock = RehearsalClock(Path(os.environ["STRONGROOM_REHEARSAL_CLOCK"]))
+    return run(clock, poll_every=POLL_EVERY, rest=REST, after_round=lambda steps: clock.acknowledge(SLOT, steps))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
