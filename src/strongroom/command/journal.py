@@ -1,4 +1,4 @@
-"""`strongroom journal`: verify, checkpoint, proof, export. Verifying needs a folder and its public key, nothing else."""
+"""`strongroom journal`: verify, checkpoint, proof, export. Verifying needs a folder and its public key only."""
 
 import argparse
 import shutil

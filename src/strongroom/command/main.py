@@ -17,7 +17,7 @@ from strongroom.policy.encryption_and_storage.connection import Locked, Unavaila
 SECTIONS = (start, keys, orders, retention, journal, policy, configuration, people)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one return an exit code
     """The command line's entry point; an exit code."""
     root = argparse.ArgumentParser(
         prog="strongroom", description="The policy you publish is the policy you run.", allow_abbrev=False

@@ -175,12 +175,13 @@ def _print_people(rehearsal: Rehearsal) -> None:
 
 
 def _words(report: dict[str, Any]) -> str:
-    orders, tree = report["orders"], report["journal"]
+    orders, tree, erased = report["orders"], report["journal"], report["erased"]
     return (
         f"{orders['received']} orders received, {orders['sealed']} sealed, {orders['fulfilled']} fulfilled, "
-        f"{orders['cancelled']} cancelled; {report['reveals']['granted']} openings, {report['reveals']['refused']} refused; "
-        f"{report['erased']['orders']} orders and {report['erased']['day_keys']} day keys gone, {report['carried']} carried; "
-        f"journal of {tree['size']} leaves {'verified' if tree['verified'] else 'NOT VERIFIED'}; {report['seconds']} s"
+        f"{orders['cancelled']} cancelled; {report['reveals']['granted']} openings, "
+        f"{report['reveals']['refused']} refused; {erased['orders']} orders and {erased['day_keys']} day keys gone, "
+        f"{report['carried']} carried; journal of {tree['size']} leaves "
+        f"{'verified' if tree['verified'] else 'NOT VERIFIED'}; {report['seconds']} s"
     )
 
 

@@ -1,4 +1,4 @@
-"""`python -m strongroom.rehearsal.worker`: the same worker on the rehearsal's clock; says which step it is done with."""
+"""`python -m strongroom.rehearsal.worker`: the same worker on the rehearsal's clock; and says what it did."""
 
 import os
 import sys

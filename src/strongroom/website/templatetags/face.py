@@ -21,12 +21,14 @@ def when(moment: datetime | None) -> SafeString | str:
         return "never"
     here = moment.astimezone(LONDON)
     utc = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return format_html('<time datetime="{}">{} {:%b %Y, %H:%M}</time>', utc, here.day, here)
+    return format_html('<time datetime="{}">{}</time>', utc, f"{here.day} {here:%b %Y, %H:%M}")
 
 
 @register.filter
 def day(value: date | None) -> SafeString | str:
-    return "none" if value is None else format_html('<time datetime="{}">{} {:%b %Y}</time>', value, value.day, value)
+    return (
+        "none" if value is None else format_html('<time datetime="{}">{}</time>', value, f"{value.day} {value:%b %Y}")
+    )
 
 
 @register.filter
