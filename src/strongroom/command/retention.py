@@ -22,7 +22,7 @@ def _due(options: argparse.Namespace) -> int:
     from strongroom.policy.retention_and_recovery.actions import overdue, selling_accounts  # noqa: PLC0415
 
     found = Obligation.objects.filter(account_id__in=selling_accounts(), satisfied_at__isnull=True).order_by("due_at")
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"account": o.account_id, "kind": o.kind, "clause": o.clause, "due_at": o.due_at.isoformat()} for o in found
     ]
     late = overdue()

@@ -20,12 +20,12 @@ NAVIGATION: Final = (
 
 def frame(request: HttpRequest) -> dict[str, Any]:
     """Read once a page, when its template asks; a broker that does not answer is said in words."""
-    person = getattr(request, "user", None)
-    signed_in = isinstance(person, Person)
-    permissions = person.permissions() if signed_in else frozenset()
+    user = getattr(request, "user", None)
+    person = user if isinstance(user, Person) else None
+    permissions = person.permissions() if person else frozenset()
     return {
-        "person": person if signed_in else None,
-        "roles": [role.value for role in person.roles()] if signed_in else [],
+        "person": person,
+        "roles": [role.value for role in person.roles()] if person else [],
         "navigation": [(name, words) for name, words, needed in NAVIGATION if needed in permissions],
         "installation": Installation.objects.first,
         "keys": _keys,

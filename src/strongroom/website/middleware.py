@@ -32,7 +32,7 @@ FIXED: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), display-capture=(), clipboard-read=()",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # none to others; forms of ours must show where they come from
     "Strict-Transport-Security": "max-age=31536000",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -145,7 +145,7 @@ def _page(
 
 
 def _why(problem: Exception) -> str:
-    sentences = {
+    sentences: dict[type[Exception], str] = {
         Locked: "The key broker is locked. Whoever holds the passphrase unlocks it with `strongroom keys unlock`.",
         TimeInDoubt: "The machine's clock jumped. Nothing opens until Amazon or a person confirms the time.",
     }

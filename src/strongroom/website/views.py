@@ -6,13 +6,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from strongroom.policy.clauses.permissions import Permission, permission
+from strongroom.policy.least_privilege.models import Person
 from strongroom.website.context import NAVIGATION
 
 
 @permission(Permission.SIGNED_IN)
 def home(request: HttpRequest) -> HttpResponse:
     """The first page that the person's roles include."""
-    permissions = getattr(request.user, "permissions", frozenset)()
+    permissions = request.user.permissions() if isinstance(request.user, Person) else frozenset()
     for name, _, needed in NAVIGATION:
         if needed in permissions:
             return redirect(name)
@@ -25,7 +26,7 @@ def not_found(request: HttpRequest, exception: Any = None) -> HttpResponse:  # n
 
 def failed(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
     """Without the frame: whatever failed may be what the frame needs."""
-    return render(None, "500.html", status=500)  # type: ignore[arg-type]  # no request, so no context processor runs
+    return render(None, "500.html", status=500)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001

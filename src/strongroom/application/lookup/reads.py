@@ -127,7 +127,7 @@ def openings_today(by: bytes, now: datetime) -> int:
 
 
 def _fields(names: tuple[str, ...]) -> str:
-    words = [word for word in ("name", "phone", "email") if word in names]
+    words: list[str] = [word for word in ("name", "phone", "email") if word in names]
     if "line1" in names:
         words.append("address")
     return ", ".join({"phone": "telephone", "email": "e-mail address"}.get(word, word) for word in words) or "parcel"

@@ -15,6 +15,7 @@ from django.db.models import F, Q
 
 from strongroom.application.receipt import rules
 from strongroom.application.receipt.rules import Known
+from strongroom.formats.broker import ToSeal
 from strongroom.formats.leaf import Actor, Fact, Kind
 from strongroom.formats.parts import Part
 from strongroom.formats.secret import Secret
@@ -187,7 +188,7 @@ def _journal_end(order: Order, before: Known | None) -> None:
         subject=order.ref.bytes,
         facts={Fact.CALL: order.call.bytes},
     )
-    if cancelled:
+    if order.cancelled_at is not None and cancelled:
         open_obligation(
             account=order.account_id,
             kind=ObligationKind.FORGET_CANCELLED,
@@ -203,7 +204,7 @@ def _read_personal_data(*, account: int, client: Client, done: Received) -> None
         return
     if len(wanted) <= ONE_BY_ONE:
         for order in wanted:
-            _seal_page(account=account, page=client.get_order_personal_data(order.order_id), done=done)
+            _seal_page(account=account, page=client.get_order_personal_data(str(order.order_id)), done=done)
         return
     oldest = min(order.placed_at for order in wanted) - OVERLAP
     token: Secret | None = None
@@ -266,7 +267,7 @@ def _is_due(order: Order, record: OrderRecord) -> bool:
     )
 
 
-def _parts(order: Order, record: OrderRecord) -> list[broker.ToSeal]:
+def _parts(order: Order, record: OrderRecord) -> list[ToSeal]:
     data = record.pii
     groups = ((Part.RECIPIENT, data.recipient), (Part.BUYER, data.buyer), (Part.GIFT, data.gift))
     return [to_seal(order=order.ref, part=part, fields=dict(fields)) for part, fields in groups if fields]
@@ -313,7 +314,7 @@ def _ask_again(*, account: int, client: Client, done: Received) -> None:
     ).order_by("due_at")[:20]
     for obligation in waiting:
         order = Order.objects.filter(account_id=account, ref=obligation.subject, order_id__isnull=False).first()
-        page = client.get_order_state(order.order_id) if order is not None else None
+        page = client.get_order_state(str(order.order_id)) if order is not None else None
         with transaction.atomic(durable=True):
             if page is not None:
                 _keep(account=account, records=page.orders, call=page.call, done=done)

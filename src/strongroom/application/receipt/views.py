@@ -25,7 +25,7 @@ def marketplace(request: HttpRequest) -> HttpResponse:
     shown = {
         "rows": rows,
         "failing": failing,
-        "why": _sentence(failing.failure) if failing else "",
+        "why": _sentence(failing.failure or "") if failing else "",
         "allowances": _allowances(accounts),
         "page": calls.get_page(request.GET.get("page")),
     }

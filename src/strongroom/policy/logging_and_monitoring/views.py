@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from datetime import date
 from pathlib import Path
 
 from django.conf import settings
@@ -10,7 +11,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from strongroom.formats import merkle
-from strongroom.formats.leaf import NOBODY, Fact, Leaf, Outcome
+from strongroom.formats.leaf import Fact, Leaf, Outcome
 from strongroom.formats.malformed import Malformed
 from strongroom.formats.parts import Part, Purpose
 from strongroom.policy import definitions
@@ -92,14 +93,25 @@ def line(index: int, found: Leaf, hash_: bytes) -> dict[str, object]:
         "what": entry.kind.name.replace("_", " ").capitalize(),
         "refused": entry.outcome is Outcome.REFUSED,
         "by": process.name.replace("_", " ").lower() if process else f"person {str(by)[:8]}",
-        "of": uuid.UUID(bytes=entry.subject) if entry.subject != NOBODY else None,
+        "of": None if _is_day(entry.subject) else uuid.UUID(bytes=entry.subject),
+        "day": _day(entry.subject),
         "purpose": _purpose(entry.facts.get(Fact.PURPOSE)),
         "hash": hash_,
     }
 
 
+def _is_day(subject: bytes) -> bool:
+    """Whether a subject is the number of a day, or nothing, rather than an order's random reference."""
+    return int.from_bytes(subject, "big") < 1 << 32
+
+
+def _day(subject: bytes) -> date | None:
+    number = int.from_bytes(subject, "big")
+    return definitions.day_of_number(number) if 0 < number < 1 << 32 else None
+
+
 def _tree() -> PublishedTree:
-    return PublishedTree(Path(settings.DATA) / "journal")
+    return PublishedTree(Path(str(settings.DATA)) / "journal")
 
 
 def _number(text: str | None, otherwise: int) -> int:

@@ -64,6 +64,8 @@ class _Handler(BaseHTTPRequestHandler):
     server: Server
     server_version = "Server"
     sys_version = ""
+    wbufsize = 1 << 16  # headers and body in one piece: two would wait for each other's acknowledgement
+    disable_nagle_algorithm = True
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the parent's name
         """Nothing is printed: paths hold order ids."""
