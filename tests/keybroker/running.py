@@ -80,7 +80,8 @@ class Broker:
     def start(self, *, unlocked: bool = True, extra: Sequence[str] = ()) -> None:
         """Start and wait until it serves; raises `AssertionError` with its words when it does not."""
         for name in ("web", "worker", "inspector"):
-            self.channels.setdefault(name, Channel())
+            if name not in self.channels:
+                self.channels[name] = Channel()
         ready, written = os.pipe()
         descriptors = [channel.brokers.fileno() for channel in self.channels.values()]
         arguments = ["serve", "--keys", str(self.keys), "--journal", str(self.journal), "--ready-fd", str(written)]

@@ -120,7 +120,7 @@ def _answer(broker: Broker, options: argparse.Namespace) -> bool:
         listener.add_terminal(options.socket)
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: listener.stop())
-    if options.ready_fd is not None and options.resume_fd is None:
+    if options.ready_fd is not None:
         os.write(options.ready_fd, b"ready\n")
         os.close(options.ready_fd)
     listener.serve()
@@ -130,7 +130,7 @@ def _answer(broker: Broker, options: argparse.Namespace) -> bool:
 
 def _be_reborn(options: argparse.Namespace, module: str, arguments: list[str], secret: bytes) -> None:
     keep = [int(channel.partition(":")[2]) for channel in options.channel]
-    again = [a for a in _without(arguments, "--resume-fd") if a]
+    again = _without(_without(arguments, "--resume-fd"), "--ready-fd")
     if secret:
         descriptor = rebirth.hold(secret)
         keep.append(descriptor)

@@ -1,0 +1,175 @@
+"""The tree extends what was signed, whatever is done to its folder; strangers can verify it (LM-2, I6, I7)."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from strongroom.formats import merkle, tiles
+from strongroom.formats.broker import Status, Verb
+from strongroom.formats.leaf import Entry, Kind, Outcome
+from strongroom.keybroker.tree import Tree
+from strongroom.policy.logging_and_monitoring.tree import PublishedTree
+from tests.keybroker.running import PERSON, Broker, broker_in
+
+
+@pytest.fixture
+def broker(folder: Path) -> Iterator[Broker]:
+    with broker_in(folder) as running:
+        yield running
+
+
+def some(count: int) -> list[Entry]:
+    return [Entry(os.urandom(16), Kind.SIGN_IN, Outcome.DONE, 1, 0, bytes(16), PERSON, {}) for _ in range(count)]
+
+
+def naive_root(leaves: list[bytes]) -> bytes:
+    """RFC 6962 section 2.1, written out once more without tiles."""
+    if len(leaves) == 1:
+        return merkle.leaf_hash(leaves[0])
+    split = 1 << ((len(leaves) - 1).bit_length() - 1)
+    return merkle.node_hash(naive_root(leaves[:split]), naive_root(leaves[split:]))
+
+
+@pytest.mark.parametrize("size", [1, 2, 255, 256, 257, 700, 65_536, 66_000])
+def test_a_tree_on_disk_has_the_root_that_rfc_6962_says_and_reads_back(folder: Path, size: int) -> None:
+    leaves = [i.to_bytes(4, "big") * 3 for i in range(size)]
+    tree = Tree(folder)
+    for start in range(0, size, 10_000):
+        tree.append(leaves[start : start + 10_000])
+    tree.publish_tiles()
+    assert tree.root() == naive_root(leaves)
+    tree.close()
+    again = Tree(folder)
+    assert (again.size, again.root()) == (size, naive_root(leaves))
+    assert again.root_at(size // 2 + 1) == naive_root(leaves[: size // 2 + 1])
+    reader = tiles.Reader(size, lambda name: (folder / name).read_bytes())
+    assert reader.root() == naive_root(leaves)
+    again.close()
+
+
+def test_70_000_leaves_lie_as_the_specification_says(folder: Path) -> None:
+    tree = Tree(folder)
+    for _ in range(7):
+        tree.append([os.urandom(8) for _ in range(10_000)])
+    tree.publish_tiles()
+    tree.close()
+    names = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+    assert len([n for n in names if n.startswith("tile/0/") and ".p" not in n]) == 273
+    assert {"tile/0/273.p/112", "tile/1/000", "tile/1/001.p/17", "tile/2/000.p/1", "tile/entries/273.p/112"} <= names
+
+
+def test_a_torn_last_record_is_cut_and_a_damaged_middle_refused(folder: Path) -> None:
+    tree = Tree(folder)
+    tree.append([b"first", b"second", b"third"])
+    tree.close()
+    tail = folder / "tail"
+    whole = tail.read_bytes()
+    tail.write_bytes(whole[:-3])
+    cut = Tree(folder)
+    assert cut.size == 2
+    cut.close()
+    tail.write_bytes(whole[:12] + b"X" + whole[13:])
+    with pytest.raises(ValueError, match="damaged"):
+        Tree(folder)
+
+
+def test_strangers_verify_a_copy_with_the_public_key_alone(broker: Broker) -> None:
+    broker.append(some(700))
+    broker.ok("worker", Verb.CHECKPOINT)
+    copy = broker.folder / "copy"
+    shutil.copytree(broker.journal, copy, ignore=shutil.ignore_patterns("tail"))
+    verified = PublishedTree(copy).verify()
+    assert verified.leaves > 700
+
+
+def test_a_foreign_verifier_agrees(broker: Broker) -> None:
+    aics = pytest.importorskip("aics_tlog")
+    broker.append(some(300))
+    text = broker.ok("worker", Verb.CHECKPOINT)[0].decode()
+    tree = PublishedTree(broker.journal)
+    vkey = tree.key.line()
+    checkpoint = aics.verify_checkpoint(text, vkey)
+    assert checkpoint is not None
+
+
+@pytest.mark.parametrize("harm", ["older journal", "shorter tail", "no head", "flipped tile leaf"])
+def test_a_journal_that_was_rolled_back_or_changed_is_refused_at_start(broker: Broker, harm: str) -> None:
+    broker.append(some(300))
+    broker.ok("worker", Verb.CHECKPOINT)
+    broker.stop()
+    old = broker.folder / "old"
+    shutil.copytree(broker.journal, old)
+    broker.start()
+    broker.append(some(300))
+    broker.ok("worker", Verb.CHECKPOINT)
+    broker.stop()
+    tail = broker.journal / "tail"
+    if harm == "older journal":
+        shutil.rmtree(broker.journal)
+        shutil.copytree(old, broker.journal)
+    elif harm == "shorter tail":
+        tail.write_bytes(tail.read_bytes()[:400])
+    elif harm == "no head":
+        (broker.keys / "head").unlink()
+    else:
+        tile = broker.journal / "tile" / "0" / "000"
+        tile.write_bytes(bytes([tile.read_bytes()[0] ^ 1]) + tile.read_bytes()[1:])
+    with pytest.raises(AssertionError, match="keybroker"):
+        broker.start()
+
+
+def test_a_head_kept_outside_must_be_extended(broker: Broker) -> None:
+    broker.append(some(3))
+    outside = broker.folder / "outside"
+    outside.write_bytes(broker.ok("worker", Verb.CHECKPOINT)[0])
+    broker.append(some(3))
+    broker.stop()
+    broker.start(extra=["--outside-checkpoint", str(outside)])
+    broker.stop()
+    outside.write_text(outside.read_text().replace("\n", "\n", 1).replace("rehearsal", "rehearsa1"))
+    with pytest.raises(AssertionError, match="outside"):
+        broker.start(extra=["--outside-checkpoint", str(outside)])
+
+
+def test_nothing_is_created_over_anything(broker: Broker) -> None:
+    broker.stop()
+    assert broker.create().returncode == 1
+    broker.start()
+    assert broker.told().at
+
+
+def test_one_broker_holds_a_ring(broker: Broker) -> None:
+    other = Broker(broker.folder, broker.clock)
+    with pytest.raises(AssertionError, match="another key broker"):
+        other.start()
+    for channel in other.channels.values():
+        channel.close()
+
+
+def test_the_production_broker_refuses_a_rehearsals_ring(broker: Broker) -> None:
+    import subprocess
+    import sys
+
+    broker.stop()
+    arguments = ["serve", "--keys", str(broker.keys), "--journal", str(broker.journal)]
+    refused = subprocess.run(
+        [sys.executable, "-m", "strongroom.keybroker", *arguments], capture_output=True, text=True, check=False, timeout=20
+    )
+    assert refused.returncode == 1
+    assert "rehearsal" in refused.stderr
+    broker.start()
+
+
+def test_every_signed_size_has_its_partial_tiles(broker: Broker) -> None:
+    heads = []
+    for _ in range(3):
+        broker.append(some(5))
+        heads.append(broker.ok("worker", Verb.CHECKPOINT)[0].decode())
+    for text in heads:
+        size = int(text.split("\n")[1])
+        reader = tiles.Reader(size, lambda name: (broker.journal / name).read_bytes())
+        assert reader.root()
+    assert broker.ask("worker", Verb.TIME).status is Status.OK
