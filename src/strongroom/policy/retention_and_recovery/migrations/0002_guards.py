@@ -42,6 +42,8 @@ CREATE TRIGGER order_is_latched BEFORE UPDATE ON amazon_order FOR EACH ROW EXECU
 CREATE TRIGGER order_is_not_deleted BEFORE DELETE ON amazon_order FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER order_is_not_truncated BEFORE TRUNCATE ON amazon_order
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER receiver_is_not_truncated BEFORE TRUNCATE ON receiver
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER order_item_is_not_truncated BEFORE TRUNCATE ON order_item
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
