@@ -40,7 +40,11 @@ def test_a_leaf_is_the_entry_without_its_private_facts(entry: Entry, salt: bytes
 @settings(max_examples=300)
 @given(st.binary(max_size=400))
 def test_no_decoder_accepts_what_it_would_not_write(data: bytes) -> None:
-    for decode, encode in ((leaf.decode_entry, leaf.encode_entry), (wire.unpack, wire.pack), (ring.decode, ring.encode)):
+    for decode, encode in (
+        (leaf.decode_entry, leaf.encode_entry),
+        (wire.unpack, wire.pack),
+        (ring.decode, ring.encode),
+    ):
         try:
             value = decode(data)  # type: ignore[operator]
         except Malformed:

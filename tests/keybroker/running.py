@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from strongroom.formats import broker as wire
 from strongroom.formats import leaf
@@ -168,8 +169,8 @@ class Broker:
     def today(self) -> int:
         return self.told().at // 86_400_000
 
-    def seal(self, *, order: bytes, part: Part = Part.RECIPIENT, write: int = 1, **fields: str) -> Sealed:
-        item = ToSeal(order, part, write, {name: Secret(value) for name, value in fields.items()})
+    def seal(self, *, order: bytes, write: int = 1, **fields: Any) -> Sealed:
+        item = ToSeal(order, Part.RECIPIENT, write, {name: Secret(value) for name, value in fields.items()})
         values = self.ok("worker", Verb.SEAL, i64(ACCOUNT), PERSON, wire.to_seal(item))
         (sealed,) = unpack(values[0])
         return wire.parse_sealed(sealed)

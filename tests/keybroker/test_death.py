@@ -58,7 +58,9 @@ def test_it_kills_by_its_own_clock_with_nobody_asking(broker: Broker) -> None:
     while day_rows(broker) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not day_rows(broker)
-    assert not any(p.read_bytes() != bytes(32) for p in (broker.keys / "cells").iterdir() if p.name not in house(broker))
+    assert not any(
+        p.read_bytes() != bytes(32) for p in (broker.keys / "cells").iterdir() if p.name not in house(broker)
+    )
 
 
 def house(broker: Broker) -> set[str]:

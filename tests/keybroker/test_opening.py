@@ -16,7 +16,7 @@ from strongroom.formats.wire import i64, number, pack, u8, u64
 from tests.keybroker.running import ACCOUNT, PERSON, Broker, broker_in
 
 ORDER = b"o" * 16
-WHO = {"name": "Zoë Ångström", "line1": "1 Lark Rise", "postcode": "SN8 1QX", "phone": "+44 7700 900123"}
+WHO: dict[str, Any] = {"name": "Zoë Ångström", "line1": "1 Lark Rise", "postcode": "SN8 1QX", "phone": "+44 7700 900123"}
 
 
 @pytest.fixture
@@ -161,7 +161,9 @@ def test_budgets_hold_and_survive_a_restart(broker: Broker) -> None:
     assert [e for e in leaves(broker) if e.kind is Kind.OPEN_REFUSED]
 
 
-@pytest.mark.parametrize("setting", ["day_key_days = 29", "[budgets]\nsearches = 5000", "speed = 1", "[budgets]\nx = 1"])
+@pytest.mark.parametrize(
+    "setting", ["day_key_days = 29", "[budgets]\nsearches = 5000", "speed = 1", "[budgets]\nx = 1"]
+)
 def test_configuration_only_lowers(broker: Broker, setting: str) -> None:
     broker.stop()
     (broker.folder / "broker.toml").write_text(setting)

@@ -156,7 +156,11 @@ def test_the_production_broker_refuses_a_rehearsals_ring(broker: Broker) -> None
     broker.stop()
     arguments = ["serve", "--keys", str(broker.keys), "--journal", str(broker.journal)]
     refused = subprocess.run(
-        [sys.executable, "-m", "strongroom.keybroker", *arguments], capture_output=True, text=True, check=False, timeout=20
+        [sys.executable, "-m", "strongroom.keybroker", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
     )
     assert refused.returncode == 1
     assert "rehearsal" in refused.stderr

@@ -155,7 +155,9 @@ def test_the_carrys_entry_holds_amazons_call_and_stands_before_the_move(house: H
         shop.place()
         shop.receive()
         live(house, 25, shop)
-        carried = [leaf.decode_entry(bytes(p)) for kind, p in shop.rows("entry", "kind, payload") if kind == Kind.CARRIED]
+        carried = [
+            leaf.decode_entry(bytes(p)) for kind, p in shop.rows("entry", "kind, payload") if kind == Kind.CARRIED
+        ]
         calls = {id_.bytes for (id_,) in shop.rows("api_call", "id")}
         assert carried
         assert carried[0].facts[Fact.CALL] in calls

@@ -124,7 +124,9 @@ def test_no_statement_has_a_clock_of_its_own(owner: Owner) -> None:
         "SELECT prosrc FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE nspname = 'public'"
     ).fetchall()
     for (text,) in [*defaults, *bodies]:
-        assert not re.search(r"\b(now|clock_timestamp|current_timestamp|statement_timestamp)\b", str(text), re.IGNORECASE)
+        assert not re.search(
+            r"\b(now|clock_timestamp|current_timestamp|statement_timestamp)\b", str(text), re.IGNORECASE
+        )
 
 
 SWEEPS = (
@@ -163,7 +165,9 @@ def test_every_statement_names_its_account_or_is_a_named_sweep_and_a_transaction
     for sql, _ in seen:
         if not re.search(rf'(FROM|UPDATE|INTO)\s+"?({tables})"?\b', sql):
             continue
-        named = "account_id" in sql.split("FROM", 1)[-1] if sql.startswith(("SELECT", "DELETE")) else "account_id" in sql
+        named = (
+            "account_id" in sql.split("FROM", 1)[-1] if sql.startswith(("SELECT", "DELETE")) else "account_id" in sql
+        )
         swept = any(sweep in sql for sweep in SWEEPS)
         assert named or swept, sql
         if "FOR UPDATE" in sql:

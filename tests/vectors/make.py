@@ -61,5 +61,9 @@ def leaf_and_tree() -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    for name, make in (("sealed-part", sealed_part), ("ring-and-cell", ring_and_cell), ("leaf-and-tree", leaf_and_tree)):
+    for name, make in (
+        ("sealed-part", sealed_part),
+        ("ring-and-cell", ring_and_cell),
+        ("leaf-and-tree", leaf_and_tree),
+    ):
         (HERE / f"{name}.json").write_text(json.dumps(make(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

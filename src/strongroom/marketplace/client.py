@@ -153,10 +153,13 @@ class Client:
                 if reply.status == 401 and not last:
                     outcome = "token-expired"
                 else:
-                    found = _Found(_read(operation, reply, call, read, paged="paginationToken" in (parameters or {})))
+                    paged = "paginationToken" in (parameters or {})
+                    problem, found = _read(operation, reply, call, read, paged=paged)
+                    if problem is not None:  # raised here, where no answer is in sight of the traceback
+                        raise problem
                     outcome = "ok"
-            except MarketplaceError as problem:
-                outcome = problem.outcome
+            except MarketplaceError as failed:
+                outcome = failed.outcome
                 raise
             finally:
                 self._complete(call, reply, outcome, began, found)
@@ -222,21 +225,22 @@ class _Found:
     value: Any
 
 
-def _read(operation: str, reply: Reply, call: uuid.UUID, read: Callable[[Any, uuid.UUID], T], *, paged: bool) -> T:
-    """The record of an answer, or the typed error that its status, form or shape means."""
+def _read(
+    operation: str, reply: Reply, call: uuid.UUID, read: Callable[[Any, uuid.UUID], Any], *, paged: bool
+) -> tuple[MarketplaceError | None, _Found | None]:
+    """The record of an answer, or the typed error that its status, form or shape means; it raises none itself."""
     where: dict[str, Any] = {"status": reply.status, "request_id": reply.request_id}
     if reply.status == 204:
-        return read(None, call)
+        return None, _Found(read(None, call))
     loaded = _loaded(reply)
     if reply.status >= 400:
-        raise _error(operation, reply, loaded, where, paged=paged)
+        return _error(operation, reply, loaded, where, paged=paged), None
     if loaded is None or not reply.is_json:
-        raise errors.NotJson(operation, **where)
+        return errors.NotJson(operation, **where), None
     try:
-        return read(loaded, call)
+        return None, _Found(read(loaded, call))
     except parse.NotAnAnswer:
-        pass
-    raise errors.WrongShape(operation, **where)
+        return errors.WrongShape(operation, **where), None
 
 
 def _error(operation: str, reply: Reply, loaded: Any, where: dict[str, Any], *, paged: bool) -> MarketplaceError:

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from strongroom.formats.clock import Clock
 from strongroom.formats.secret import Secret
 from strongroom.marketplace import errors, parse
+from strongroom.marketplace.errors import MarketplaceError
 from strongroom.marketplace.transport import Reply, Transport
 
 EARLY: Final = 60.0
@@ -52,29 +53,37 @@ class Tokens:
             "token", "POST", self._endpoint, headers={}, content=self._form,
             content_type="application/x-www-form-urlencoded;charset=UTF-8",
         )  # fmt: skip
-        token, life = _token_of(reply)
+        problem, token, life = _token_of(reply)
+        if problem is not None:  # raised here, where no answer is in sight of the traceback
+            raise problem
         with self._lock:
             self._token, self._until = token, self._clock.boot() + max(0.0, min(life, LONGEST) - EARLY)
         return reply
 
 
-def _token_of(reply: Reply) -> tuple[Secret, float]:
+def _token_of(reply: Reply) -> tuple[MarketplaceError | None, Secret | None, float]:
+    """The token and its life in seconds, or what its answer means."""
     where: dict[str, Any] = {"status": reply.status, "request_id": reply.request_id}
     loaded = _loaded(reply)
-    if reply.status >= 500:
-        raise errors.Unavailable("token", **where)
-    if reply.status == 429:
-        raise errors.Throttled("token", wait=1.0, **where)
     if reply.status >= 400:
-        code = loaded.get("error") if isinstance(loaded, dict) else None
-        kind = errors.TokenRevoked if code in ("invalid_grant", "unauthorized_client", "invalid_client") else None
-        raise (kind or errors.BadRequest)("token", code=code if isinstance(code, str) else None, **where)
+        return _refusal(reply.status, loaded, where), None, 0.0
     if not isinstance(loaded, dict):
-        raise errors.NotJson("token", **where)
+        return errors.NotJson("token", **where), None, 0.0
     token, life = loaded.get("access_token"), loaded.get("expires_in")
     if not isinstance(token, str) or not 0 < len(token) <= 4096 or not token.isascii() or not token.isprintable():
-        raise errors.WrongShape("token", **where)
-    return Secret(token), float(life) if isinstance(life, int) else LONGEST
+        return errors.WrongShape("token", **where), None, 0.0
+    return None, Secret(token), float(life) if isinstance(life, int) else LONGEST
+
+
+def _refusal(status: int, loaded: Any, where: dict[str, Any]) -> MarketplaceError:
+    if status >= 500:
+        return errors.Unavailable("token", **where)
+    if status == 429:
+        return errors.Throttled("token", wait=1.0, **where)
+    code = loaded.get("error") if isinstance(loaded, dict) else None
+    where["code"] = code if isinstance(code, str) else None
+    revoked = code in ("invalid_grant", "unauthorized_client", "invalid_client")
+    return (errors.TokenRevoked if revoked else errors.BadRequest)("token", **where)
 
 
 def _loaded(reply: Reply) -> Any:
