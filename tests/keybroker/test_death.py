@@ -1,4 +1,4 @@
-"""Nothing outlives its day: not locked, not after a reboot, not after a restore, not half-way through (RR-2, I9, I13)."""
+"""Nothing outlives its day: not locked, not after a reboot, a restore, or half a death (RR-2, I9, I13)."""
 
 import os
 import shutil
@@ -227,8 +227,8 @@ def memory(pid: int) -> bytes:
     found = []
     with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as source:
         for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
-            span, rights, _, _, inode, *name = line.split(None, 5)
-            if "r" not in rights or name and name[0].startswith(("[v", "/memfd")):
+            span, rights, _, _, _, *name = line.split(None, 5)
+            if "r" not in rights or (name and name[0].startswith(("[v", "/memfd"))):
                 continue
             start, end = (int(part, 16) for part in span.split("-"))
             try:

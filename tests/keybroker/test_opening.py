@@ -16,7 +16,12 @@ from strongroom.formats.wire import i64, number, pack, u8, u64
 from tests.keybroker.running import ACCOUNT, PERSON, Broker, broker_in
 
 ORDER = b"o" * 16
-WHO: dict[str, Any] = {"name": "Zoë Ångström", "line1": "1 Lark Rise", "postcode": "SN8 1QX", "phone": "+44 7700 900123"}
+WHO: dict[str, Any] = {
+    "name": "Zoë Ångström",
+    "line1": "1 Lark Rise",
+    "postcode": "SN8 1QX",
+    "phone": "+44 7700 900123",
+}
 
 
 @pytest.fixture

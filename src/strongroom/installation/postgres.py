@@ -160,6 +160,7 @@ class Embedded:
         for folder in (self._folder.parent, self._sockets):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._folder.chmod(0o700)
         if self._owner is None:
             return
         os.chown(self._folder, self._owner.pw_uid, self._owner.pw_gid)
@@ -173,11 +174,21 @@ class Embedded:
                 )
 
     def _make(self) -> None:
-        """initdb beside, then rename: a kill half-way leaves nothing that looks like a cluster."""
-        beside = self._folder / "new"
-        shutil.rmtree(beside, ignore_errors=True)
+        """initdb beside, then rename, PG_VERSION last: a kill half-way leaves nothing that looks like a cluster.
+
+        What such a kill left is cleared; a folder with anything else in it is somebody's, and refused.
+        """
+        beside, making = self._folder / "new", self._folder / "making"
+        if any(self._folder.iterdir()) and not making.exists():
+            raise CannotStart(
+                f"{self._folder} holds something that is not a whole PostgreSQL cluster.",
+                "Look what it is; move it away or restore its PG_VERSION, then start again.",
+            )
+        for item in self._folder.iterdir():
+            if item != making:
+                shutil.rmtree(item) if item.is_dir() else item.unlink()
+        making.touch(mode=0o600)
         password = self._folder / "password"
-        password.unlink(missing_ok=True)
         descriptor = os.open(password, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         os.write(descriptor, self._password.bytes() + b"\n")
         os.close(descriptor)
@@ -192,12 +203,14 @@ class Embedded:
         password.unlink(missing_ok=True)
         if made.returncode != 0:
             shutil.rmtree(beside, ignore_errors=True)
+            making.unlink()
             raise _explain(made.stderr)
         (beside / "pg_hba.conf").write_text("local all all scram-sha-256\n", encoding="utf-8")
         version = beside / "PG_VERSION"
         for item in sorted(beside.iterdir(), key=lambda path: path == version):  # PG_VERSION last: it says "whole"
             item.rename(self._folder / item.name)
         beside.rmdir()
+        making.unlink()
 
     def _check_version(self) -> None:
         major = int((self._folder / "PG_VERSION").read_text().strip())
