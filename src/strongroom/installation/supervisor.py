@@ -102,7 +102,7 @@ class Supervisor:
                 running.wait()
 
     def _launch(self, process: Process, *, wait: bool) -> None:
-        reading, writing = os.pipe() if process.needs_ready_line else (-1, -1)
+        reading, writing = _ready_pipe(process, wait=wait)
         arguments = [argument.replace("{ready}", str(writing)) for argument in process.arguments]
         descriptors = [*process.descriptors, *([writing] if writing >= 0 else [])]
         log = self._open_log(process.name)
@@ -168,6 +168,13 @@ def make_channels(names: Sequence[str]) -> dict[str, Channel]:
 def environment() -> dict[str, str]:
     """What children get of our environment: nothing that could be a secret."""
     return {"TZ": "UTC", **{name: os.environ[name] for name in PASSED_ON if name in os.environ}}
+
+
+def _ready_pipe(process: Process, *, wait: bool) -> tuple[int, int]:
+    """Where a child says that it serves; nowhere when nobody waits for it (-1: no descriptor)."""
+    if not process.needs_ready_line:
+        return -1, -1
+    return os.pipe() if wait else (-1, os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC))
 
 
 def _wait(restarts: int) -> float:

@@ -4,6 +4,7 @@ import os
 import socket
 import struct
 import threading
+import time
 from typing import Final
 
 from strongroom.formats import broker
@@ -13,9 +14,9 @@ from strongroom.formats.refused import Refused
 
 CHANNEL: Final = "STRONGROOM_BROKER_CHANNEL"
 """Environment variable that names the file descriptor of this process's channel."""
-PATIENCE: Final = 10.0
+PATIENCE: Final = 5.0
 """Seconds to wait for an answer. The broker itself refuses after 2 what it cannot journal."""
-DIAL_PATIENCE: Final = 5.0
+DIAL_PATIENCE: Final = 1.0
 
 
 class Unavailable(Exception):
@@ -47,15 +48,22 @@ class Connection:
         self._socket: socket.socket | None = None
 
     def ask(self, verb: Verb, *values: bytes) -> tuple[bytes, ...]:
-        """The values of an OK answer. Every verb may be asked twice: entries are known by their id."""
+        """The values of an OK answer. Every verb may be asked again: entries are known by their id.
+
+        A broker that restarts or is born again is waited for up to `PATIENCE`; after that, others fail at once for a
+        second, so that a page does not wait once for each thing it asks.
+        """
+        global _down_until  # noqa: PLW0603 - what one thread learnt spares the others
+        if time.monotonic() < _down_until:
+            raise Unavailable("the key broker does not answer")
         body = broker.frame(broker.request(verb, *values))
-        for last in (False, True):
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
             try:
                 return values_of(self._exchange(body))
             except (OSError, EOFError, Malformed):
                 self.close()
-                if last:
-                    raise Unavailable("the key broker does not answer") from None
+        _down_until = time.monotonic() + 1.0
         raise Unavailable("the key broker does not answer")
 
     def close(self) -> None:
@@ -76,7 +84,12 @@ class Connection:
         if self._path is not None:
             dialled = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             dialled.settimeout(PATIENCE)
-            dialled.connect(self._path)
+            try:
+                dialled.connect(self._path)
+            except OSError:
+                dialled.close()
+                time.sleep(0.05)
+                raise
             return dialled
         if self._channel is None:
             raise Unavailable("this process was given no channel to the key broker")
@@ -121,6 +134,7 @@ def values_of(answer: Answer) -> tuple[bytes, ...]:
 
 
 _threads = threading.local()
+_down_until = 0.0
 _channel_lock = threading.Lock()
 _channel: socket.socket | None = None
 _path: str | None = None

@@ -1,0 +1,61 @@
+"""One whole rehearsal for the journeys: every process, three days of business, sample people."""
+
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from strongroom.rehearsal.browser import Browser
+from strongroom.rehearsal.installation import Rehearsal
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def rehearsal() -> Iterator[Rehearsal]:
+    made = Path(tempfile.mkdtemp(prefix="sr-journey-"))
+    made.chmod(0o711 if os.getuid() == 0 else 0o700)
+    bindir = os.environ.get("STRONGROOM_TEST_PG_BINDIR")
+    with Rehearsal(made, port=free_port(), days=3, pg_bindir=Path(bindir) if bindir else None) as running:
+        running.start()
+        for _ in range(12):
+            running.step(6 * 3600)
+        yield running
+    shutil.rmtree(made, ignore_errors=True)
+
+
+class Doors:
+    """Signs people in, each once: a code works once, so sessions are shared within the tests."""
+
+    def __init__(self, rehearsal: Rehearsal) -> None:
+        self._rehearsal = rehearsal
+        self._inside: dict[str, Browser] = {}
+
+    def browser(self) -> Browser:
+        base = f"https://127.0.0.1:{self._rehearsal.running.configuration.web.port}"
+        return Browser(base, self._rehearsal.folders.tls / "ca.pem")
+
+    def __call__(self, role: str) -> Browser:
+        if role not in self._inside:
+            self._inside[role] = self.browser()
+            self._inside[role].sign_in(self._rehearsal.people()[role])
+        return self._inside[role]
+
+    def close(self) -> None:
+        for browser in self._inside.values():
+            browser.close()
+
+
+@pytest.fixture(scope="session")
+def inside(rehearsal: Rehearsal) -> Iterator[Doors]:
+    doors = Doors(rehearsal)
+    yield doors
+    doors.close()
