@@ -4,11 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8443
+PG15 ?= /usr/lib/postgresql/15/bin
 UV := $(BIN)/uv
 COMPILE := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-slow lint bench lock clean
+.PHONY: help up test test-15 lint bench lock clean
 
 help:  ## Show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -31,6 +32,9 @@ up: $(VENV)/run.stamp  ## Start everything on this machine with sample data, HTT
 
 test: $(VENV)/dev.stamp lint  ## Lint, types, import contracts and every test
 	$(BIN)/python -m pytest -q
+
+test-15: $(VENV)/dev.stamp  ## What meets the database, again on Debian's PostgreSQL 15
+	STRONGROOM_TEST_PG_BINDIR=$(PG15) $(BIN)/python -m pytest -q tests/application tests/policy tests/journeys
 
 lint: $(VENV)/dev.stamp  ## ruff, mypy strict, import contracts
 	$(BIN)/ruff check .

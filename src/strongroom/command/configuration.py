@@ -4,7 +4,7 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
-from strongroom.command.common import show
+from strongroom.command.installed import show
 from strongroom.installation.configuration import load
 from strongroom.installation.folders import Folders, default_data_folder
 

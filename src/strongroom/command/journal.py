@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from strongroom.command.common import folders, show, talk_to_broker, tell
+from strongroom.command.installed import folders, show, talk_to_broker, tell
 from strongroom.formats import note, proof
 from strongroom.formats.malformed import Malformed
 from strongroom.policy.encryption_and_storage import broker

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from strongroom.command.common import folders, show, talk_to_broker, tell
+from strongroom.command.installed import folders, show, talk_to_broker, tell
 from strongroom.formats.secret import Secret
 from strongroom.policy import definitions
 from strongroom.policy.encryption_and_storage import broker

@@ -5,7 +5,7 @@ import time
 import uuid
 from typing import Any
 
-from strongroom.command.common import folders, read_as, show, tell
+from strongroom.command.installed import folders, read_as, show, tell
 
 WAIT = 60.0
 

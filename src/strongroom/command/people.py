@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-from strongroom.command.common import rehearsal_folder, show, tell
+from strongroom.command.installed import rehearsal_folder, show, tell
 from strongroom.formats.secret import Secret
 from strongroom.policy.access_management import totp
 from strongroom.rehearsal.sample_people import FILE

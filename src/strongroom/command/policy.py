@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from strongroom.command.common import show
+from strongroom.command.installed import show
 from strongroom.policy.clauses.clauses import all_clauses
 from strongroom.policy.clauses.terms import all_terms
 

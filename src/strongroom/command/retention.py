@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from strongroom.command.common import folders, read_as, show, talk_to_broker, tell
+from strongroom.command.installed import folders, read_as, show, talk_to_broker, tell
 
 
 def add(commands: Any) -> None:

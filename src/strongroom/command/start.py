@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from strongroom.command.common import rehearsal_folder, show, tell
+from strongroom.command.installed import rehearsal_folder, show, tell
 from strongroom.installation import certificates
 from strongroom.installation.configuration import load
 from strongroom.installation.folders import Folders, default_data_folder

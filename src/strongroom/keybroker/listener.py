@@ -15,7 +15,7 @@ from typing import Final
 from strongroom.formats import broker as wire
 from strongroom.formats.malformed import Malformed
 from strongroom.formats.parts import Peer
-from strongroom.keybroker.verbs import Asker
+from strongroom.keybroker.asking import Asker
 
 TICK: Final = 0.2
 """Seconds between looks at the time when nobody asks."""

@@ -20,10 +20,8 @@ LARGEST: Final = 16 << 20
 TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
 
 # At DEBUG these print URLs and headers; our own API log says what may be said (LM-6).
-for _name in ("httpx", "httpcore", "h11"):
-    logging.getLogger(_name).disabled = True
-for _name in ("connection", "http11", "http2", "proxy", "socks"):
-    logging.getLogger(f"httpcore.{_name}").disabled = True
+_PARTS: Final = ("connection", "http11", "http2", "proxy", "socks")
+_TALKATIVE: Final = ("httpx", "h11", "httpcore", *(f"httpcore.{part}" for part in _PARTS))
 
 
 @dataclass(frozen=True)
@@ -42,6 +40,7 @@ class Transport:
     """Connections to one server: TLS 1.2 or newer, always verified; no proxies, no redirects, no cookies kept."""
 
     def __init__(self, *, ca_file: Path | None, user_agent: str, transport: httpx.BaseTransport | None = None) -> None:
+        _silence()
         context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         self._client = httpx.Client(
@@ -112,3 +111,13 @@ def _date(value: str | None) -> float | None:
         return parsedate_to_datetime(value).timestamp() if value else None
     except (ValueError, TypeError, OverflowError):
         return None
+
+
+def _say_nothing(_: logging.LogRecord) -> bool:
+    return False
+
+
+def _silence() -> None:
+    """A filter on each logger that talks: unlike a level, no later logging configuration takes it away."""
+    for name in _TALKATIVE:
+        logging.getLogger(name).addFilter(_say_nothing)
