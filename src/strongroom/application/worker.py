@@ -60,6 +60,7 @@ class Worker:
         self._clients: dict[int, Client] = {}
         self._received_at: datetime | None = None
         self._kept_at: datetime | None = None
+        self._said: dict[str, float] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop."""
@@ -70,23 +71,41 @@ class Worker:
             stop.wait(self._rest)
 
     def _round(self) -> bool:
-        """One look at everything due; whether it went through."""
+        """One look at everything due; whether all of it went through. What fails does not keep the rest from its turn:
+        while a clock's claim stands, or the broker is locked, Amazon must still be asked and dead days still dropped.
+        """
+        parts = (self.sequence, self._keep_if_due, self._receive_if_due, self.sequence)
+        done = [self._guarded(part) for part in parts]  # all take their turn, whatever the first says
+        return all(done)
+
+    def _guarded(self, part: Callable[[], None]) -> bool:
         try:
-            self.sequence()
-            now = definitions.now()
-            if self._is_due(self._kept_at, now, RETENTION_EVERY) or self._new_day(now):
-                self._retention.run()
-                self._kept_at = now
-            if self._is_due(self._received_at, now, self._poll_every) or _wanted():
-                self._received_at = now
-                self._receive_all()
-            self.sequence()
+            part()
         except (Unavailable, TimeUnknown, Forgotten, Refused, DatabaseError) as problem:
-            # Their messages may repeat values (a database's do), so the type is all that is written.
-            log.warning("round not finished: %s", type(problem).__name__)
+            # Their messages may repeat values (a database's do), so the type is all that is written, once a minute.
+            self._say_once(f"{part.__name__} not finished: {type(problem).__name__}")
             connection.close_if_unusable_or_obsolete()
             return False
         return True
+
+    def _keep_if_due(self) -> None:
+        now = definitions.now()
+        if self._is_due(self._kept_at, now, RETENTION_EVERY) or self._new_day(now):
+            self._retention.run()
+            self._kept_at = now
+
+    def _receive_if_due(self) -> None:
+        now = definitions.now()
+        if self._is_due(self._received_at, now, self._poll_every) or _wanted():
+            self._received_at = now
+            self._receive_all()
+
+    def _say_once(self, words: str) -> None:
+        """A line in the log, not more than once a minute for the same words."""
+        moment = self._clock.boot()
+        if moment - self._said.get(words, float("-inf")) >= 60.0:
+            self._said[words] = moment
+            log.warning(words)
 
     def sequence(self) -> None:
         """Give every pending entry its place in the tree (LM-2)."""

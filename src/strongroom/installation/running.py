@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -128,6 +129,7 @@ class Running:
         )  # fmt: skip
 
     def start_website(self) -> None:
+        _check_port(self.configuration.web.listen, self.configuration.web.port)
         ca, certificate, key = certificates.ensure(self.folders.tls, self.configuration.web.names)
         web = self.configuration.web
         self.supervisor.start(
@@ -204,6 +206,19 @@ class Running:
             parameters |= {"sslmode": "verify-full", "sslrootcert": said.sslrootcert}
         external.check(parameters)
         return parameters
+
+
+def _check_port(listen: str, port: int) -> None:
+    """Say that a port is taken before a server fails on it."""
+    with socket.socket(socket.AF_INET6 if ":" in listen else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((listen, port))
+        except OSError as why:
+            raise CannotStart(
+                f"Port {port} on {listen} cannot be used: {why.strerror}.",
+                "Stop what uses it, or choose another with --port.",
+            ) from None
 
 
 def _apart(arguments: Sequence[str]) -> list[str]:

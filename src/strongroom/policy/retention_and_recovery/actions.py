@@ -56,15 +56,18 @@ class Retention:
         self._destroyed: dict[date, list[Destroyed]] = defaultdict(list)
 
     def run(self) -> Kept:
-        """Do all that is due now. Idempotent; safe to kill anywhere."""
+        """Do all that is due now. Idempotent; safe to kill anywhere.
+
+        What removes comes first and needs no unlocked broker; carrying comes last, since it alone may be refused.
+        """
         kept = Kept()
         make_days(kept)
-        for account in selling_accounts():
-            carry_due(account=account, kept=kept)
-            forget_cancelled(account=account, kept=kept)
         self._forget_days(kept)
         for account in selling_accounts():
+            forget_cancelled(account=account, kept=kept)
             tombstone_due(account=account, kept=kept)
+        for account in selling_accounts():
+            carry_due(account=account, kept=kept)
         return kept
 
     def _forget_days(self, kept: Kept) -> None:
