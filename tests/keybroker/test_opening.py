@@ -80,6 +80,15 @@ def test_an_entry_opens_once(broker: Broker) -> None:
     assert number(broker.open(request)[0]) == Status.REFUSED
 
 
+def test_an_entry_that_the_sequencer_brought_first_opens_once_and_has_one_leaf(broker: Broker) -> None:
+    sealed = broker.seal(order=ORDER, **WHO)
+    entry, request = broker.opening(sealed, order=ORDER)
+    assert broker.append([entry]).status is Status.OK
+    assert number(broker.open(request)[0]) == Status.OK
+    assert number(broker.open(request)[0]) == Status.REFUSED
+    assert len([e for e in leaves(broker) if e.kind is Kind.OPENED]) == 1
+
+
 @pytest.mark.parametrize("peer", ["worker", "inspector", "terminal"])
 def test_no_other_peer_opens_for_support(broker: Broker, peer: str) -> None:
     sealed = broker.seal(order=ORDER, **WHO)

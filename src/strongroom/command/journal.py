@@ -46,8 +46,13 @@ def _verify(options: argparse.Namespace) -> int:
         show({"verified": False, "why": str(why)}, f"NOT VERIFIED: {why}", as_json=options.json)
         return 1
     head = verified.checkpoint
-    data = {"verified": True, "origin": head.origin, "size": head.size, "root": head.root.hex()}
-    show(data, f"Verified: {head.size:,} leaves of {head.origin}, root {head.root.hex()}.", as_json=options.json)
+    gaps = [{"leaf": leaf, "seconds": seconds} for leaf, seconds in verified.gaps]
+    data = {"verified": True, "origin": head.origin, "size": head.size, "root": head.root.hex(), "gaps": gaps}
+    words = [f"Verified: {head.size:,} leaves of {head.origin}, root {head.root.hex()}."]
+    words += [
+        f"Silence of {gap['seconds']:,} s before leaf {gap['leaf']:,}: the broker was not running." for gap in gaps
+    ]
+    show(data, "\n".join(words), as_json=options.json)
     return 0
 
 

@@ -83,6 +83,7 @@ class Broker:
         self.journal = Journal(journal, keys, origin=self.origin, rehearsal=self.rehearsal)
         self.budgets = Budgets(settings.limits)
         self.wants_rebirth = False
+        self._appended: set[bytes] = set()
         self._house: dict[tuple[HouseKind, int], bytes] = {}
         self._steps = clock.steps()
         self._kept_at = 0
@@ -92,6 +93,18 @@ class Broker:
         recent = self.watch.state.now - WINDOW
         self.journal.read_back(lambda entry: self.budgets.recount(entry) if entry.at > recent else None)
         self._check_outside(journal, outside)
+
+    def appended(self, entry: Entry) -> None:
+        """The sequencer was quicker than the act the entry speaks of: that act may still use it, once."""
+        if entry.kind in (Kind.OPENED, Kind.CARRIED, Kind.SEARCHED) and self.journal.place(entry.id) is None:
+            self._appended.add(entry.id)
+
+    def use_once(self, entry: Entry) -> bool:
+        """Whether an entry may be acted on: it is new, or only the sequencer brought it. True once (I4)."""
+        if entry.id in self._appended:
+            self._appended.discard(entry.id)
+            return True
+        return self.journal.place(entry.id) is None
 
     @property
     def now(self) -> int:

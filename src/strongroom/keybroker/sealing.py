@@ -122,7 +122,7 @@ def _check_opening(
         raise No(Status.REFUSED, "AM-3", "the journal entry does not speak of this opening")
     if abs(broker.now - entry.at) > ENTRY_AGE:
         raise No(Status.REFUSED, "AM-3", "the journal entry is not of this moment")
-    if broker.journal.place(entry.id) is not None or entry.id in used:
+    if entry.id in used or not broker.use_once(entry):
         raise No(Status.REFUSED, "AM-3", "the journal entry was used before; one leaf, one opening")
     used.add(entry.id)
     if not broker.budgets.may_open(asker.peer, by, broker.now):
@@ -161,7 +161,7 @@ def search(broker: Broker, asker: Asker, arguments: Sequence[bytes]) -> Values:
     said = (entry.kind, entry.account, entry.by, entry.facts.get(Fact.FIELD))
     if said != (Kind.SEARCHED, account, by, field) or abs(broker.now - entry.at) > ENTRY_AGE:
         raise No(Status.REFUSED, "AM-3", "the journal entry does not speak of this search")
-    if broker.journal.place(entry.id) is not None:
+    if not broker.use_once(entry):
         raise No(Status.REFUSED, "AM-3", "the journal entry was used before; one leaf, one search")
     if not broker.budgets.may_search(by, broker.now):
         broker.journal.say(
@@ -226,8 +226,6 @@ def _check_carry(broker: Broker, entry: Entry, of: tuple[int, bytes], rows: Sequ
         why = "only an order still to ship is carried"
     elif not -ENTRY_AGE <= broker.now - answered <= ANSWER_AGE:
         why = "Amazon's answer is older than 24 hours"
-    elif broker.journal.place(entry.id) is not None:
-        why = "the journal entry was used before"
     elif any((row.place.account, row.place.order) != of for row in rows):
         why = "a row is of another order"
     elif any(row.day.born != row.day.day for row in rows):
@@ -236,6 +234,8 @@ def _check_carry(broker: Broker, entry: Entry, of: tuple[int, bytes], rows: Sequ
         why = "it was received more than 84 days ago"
     elif any(broker.today < _last_days(broker, row) for row in rows):
         why = "its day has more than four days left"
+    elif not broker.use_once(entry):
+        why = "the journal entry was used before"
     if why is not None:
         broker.journal.say(
             Kind.CARRY_REFUSED, at=broker.now, account=account, subject=order, by=entry.by, outcome=Outcome.REFUSED

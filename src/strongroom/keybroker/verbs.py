@@ -110,6 +110,8 @@ def _append(broker: Broker, _: Asker, arguments: Sequence[bytes]) -> Values:
         if entry.kind in OWN_KINDS:
             raise No(Status.REFUSED, "LM-2", f"only the broker itself says {entry.kind.name.lower()}")
         entries.append((entry, salt))
+    for entry, _salt in entries:
+        broker.appended(entry)
     return [u64(position) for position in broker.journal.append(entries)]
 
 

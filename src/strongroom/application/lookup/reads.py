@@ -47,13 +47,15 @@ class Happening:
     refused: bool = False
 
 
-def orders(chosen: str, number: str) -> QuerySet[Order]:
-    """The orders of a filter, or those with Amazon's number; newest first, one account at a time in the query."""
+def orders(chosen: str) -> QuerySet[Order]:
+    """The orders of a filter, newest first."""
     which = FILTERS.get(chosen, FILTERS["to-ship"])[1]
-    found = Order.objects.filter(account_id__in=selling_accounts())
-    if number:
-        return found.filter(order_id=number)
-    return found.filter(which).order_by("-received_at")
+    return Order.objects.filter(which, account_id__in=selling_accounts()).order_by("-received_at")
+
+
+def by_number(number: str) -> Order | None:
+    """The living order with Amazon's number; a forgotten one has none any more."""
+    return Order.objects.filter(account_id__in=selling_accounts(), order_id=number).first() if number else None
 
 
 def counts() -> dict[str, int]:

@@ -4,7 +4,7 @@ import uuid
 
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from strongroom.application.lookup import reads
@@ -30,14 +30,26 @@ FURTHER = {"phone": "Telephone", "email": "E-mail", "drop_off": "Where to leave 
 @permission(Permission.ORDERS_LIST)
 @require_GET
 def orders(request: HttpRequest) -> HttpResponse:
-    chosen, number = request.GET.get("show", "to-ship"), request.GET.get("number", "").strip()[:40]
-    pages = Paginator(reads.orders(chosen, number), 50)
-    page = pages.get_page(request.GET.get("page"))
+    return _orders(request, request.GET.get("show", "to-ship"))
+
+
+@permission(Permission.ORDERS_LIST)
+@require_POST
+def find(request: HttpRequest) -> HttpResponse:
+    """An order by Amazon's number: a POST, so that no history keeps the number longer than we do."""
+    found = reads.by_number(request.POST.get("number", "").strip()[:40])
+    if found is not None:
+        return redirect("order", ref=found.ref)
+    return _orders(request, "to-ship", missed=True, status=404)
+
+
+def _orders(request: HttpRequest, chosen: str, *, missed: bool = False, status: int = 200) -> HttpResponse:
+    page = Paginator(reads.orders(chosen), 50).get_page(request.GET.get("page"))
     counts = reads.counts()
-    tally = [(name, words, counts[name], name == chosen and not number) for name, (words, _) in reads.FILTERS.items()]
+    tally = [(name, words, counts[name], name == chosen) for name, (words, _) in reads.FILTERS.items()]
     rows = [(order, reads.dies_at(reads.held_parts(order))) for order in page]
-    shown = {"page": page, "rows": rows, "tally": tally, "number": number, "chosen": chosen, "counts": counts}
-    return render(request, "lookup/orders.html", shown)
+    shown = {"page": page, "rows": rows, "tally": tally, "chosen": chosen, "counts": counts, "missed": missed}
+    return render(request, "lookup/orders.html", shown, status=status)
 
 
 @permission(Permission.ORDERS_READ)

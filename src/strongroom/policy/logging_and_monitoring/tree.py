@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from strongroom.formats import leaf as leaf_format
 from strongroom.formats import merkle, note, proof
-from strongroom.formats.leaf import Leaf
+from strongroom.formats.leaf import Kind, Leaf
 from strongroom.formats.malformed import Malformed
 from strongroom.formats.tiles import WIDTH, Reader, widths
+
+LONGEST_SILENCE: Final = 300_000
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,8 @@ class Verified:
 
     checkpoint: note.Checkpoint
     leaves: int
+    gaps: tuple[tuple[int, int], ...] = ()
+    """(leaf, seconds of silence before it): heartbeats come each minute, so five minutes without a leaf are named."""
 
 
 class PublishedTree:
@@ -70,17 +75,20 @@ class PublishedTree:
     def verify(self) -> Verified:
         """Every leaf, every tile, the root and the signature. Raises `Malformed` with what does not fit."""
         full, partial = widths(self.size, 0)
-        count = 0
+        count, last, gaps = 0, None, []
         for bundle in range(full + bool(partial)):
             for data in self._reader.leaves(bundle):
-                leaf_format.decode_leaf(data)
+                entry = leaf_format.decode_leaf(data).entry
+                if last is not None and entry.at - last > LONGEST_SILENCE and entry.kind is not Kind.CLOCK_STEPPED:
+                    gaps.append((count, (entry.at - last) // 1000))
+                last = entry.at
                 if merkle.leaf_hash(data) != self._reader.node(0, count):
                     raise Malformed(f"leaf {count} is not the one whose hash stands in the tree")
                 count += 1
         self._verify_levels()
         if self._reader.root() != self.checkpoint.root:
             raise Malformed("the tiles do not lead to the root that was signed")
-        return Verified(self.checkpoint, count)
+        return Verified(self.checkpoint, count, tuple(gaps))
 
     def _verify_levels(self) -> None:
         """Each hash above level 0 is the hash of the full tile below it."""
