@@ -1,5 +1,7 @@
 """One gate: a route that declares nothing does not start, and the tables of routes and roles are whole (NP-2, LP-1)."""
 
+from typing import ClassVar
+
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, get_resolver, path
 from django.urls.resolvers import RegexPattern
@@ -24,7 +26,7 @@ def test_a_route_without_one_keeps_the_process_from_starting(house: House) -> No
         return HttpResponse()
 
     class Urls:
-        urlpatterns: list[URLPattern | URLResolver] = [path("forgotten", forgotten)]
+        urlpatterns: ClassVar[list[URLPattern | URLResolver]] = [path("forgotten", forgotten)]
 
     with override_settings(ROOT_URLCONF=Urls):
         found = [problem for problem in checks.run_checks() if problem.id == "strongroom.NP-2"]
