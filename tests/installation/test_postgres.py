@@ -1,6 +1,7 @@
 """Our launcher: root or not, killed or not, and in words when it cannot (DESIGN 7, RR-4)."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -200,6 +201,20 @@ def test_a_long_path_gets_a_short_folder_for_its_sockets(folder: Path) -> None:
     folders.make()
     assert len(str(folders.run)) < 90
     folders.run.rmdir()
+
+
+def test_as_root_below_a_private_folder_the_cluster_lies_where_its_user_can_reach_it(folder: Path) -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root drops to another user")
+    private = folder / "private"
+    private.mkdir(mode=0o700)
+    with running(private) as (folders, server):
+        assert not folders.postgres.is_relative_to(private)
+        assert private.stat().st_mode & 0o777 == 0o700, "nobody's folder was opened"
+        with psycopg.connect(**server.parameters) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+    shutil.rmtree(folders.postgres.parent)
+    shutil.rmtree(folders.run)
 
 
 def test_as_an_ordinary_user_it_needs_no_other(folder: Path) -> None:

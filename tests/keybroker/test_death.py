@@ -50,6 +50,18 @@ def test_a_key_lives_to_the_last_second_of_its_28_days_and_not_beyond(broker: Br
     assert not day_rows(broker)
 
 
+def test_the_cell_is_overwritten_in_place_not_only_unlinked(broker: Broker) -> None:
+    broker.seal(order=ORDER, **WHO)
+    (row,) = day_rows(broker)
+    cell, held = broker.keys / "cells" / row.cell.hex(), broker.folder / "held"
+    os.link(cell, held)
+    assert held.read_bytes() != bytes(32)
+    broker.clock.step(29 * DAY)
+    broker.told()
+    assert held.read_bytes() == bytes(32), "the same blocks, under another name"
+    assert not cell.exists()
+
+
 def test_it_kills_by_its_own_clock_with_nobody_asking(broker: Broker) -> None:
     broker.seal(order=ORDER, **WHO)
     broker.hang_up()

@@ -213,7 +213,14 @@ def test_seal_rows_refuses_what_is_done_amazons_or_unknown(house: House) -> None
         shop.receive()
         shop.does("ship", done.order_id)
         shop.receive()
-        for ref in (shop.order(done.order_id).ref, shop.order(amazons.order_id).ref, uuid.uuid4()):
+        flipped = shop.place()[0]
+        shop.receive()
+        for act in ("ship", "flip"):
+            shop.does(act, flipped.order_id)
+            shop.receive()
+        assert shop.order(flipped.order_id).state == "to ship"
+        refs = [shop.order(order.order_id).ref for order in (done, amazons, flipped)]
+        for ref in (*refs, uuid.uuid4()):
             part = to_seal(order=ref, part=Part.RECIPIENT, fields={"name": Secret("again")})
             (sealed,), keys = broker.seal(account=shop.account, by=Actor.RECEIPT.reference, parts=[part])
             with pytest.raises(DatabaseError), transaction.atomic():

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import platform
 import tempfile
@@ -15,6 +16,10 @@ from strongroom.installation.problems import CannotStart
 
 LONGEST_SOCKET: Final = 90
 """Unix socket names end near 104 bytes; PostgreSQL's own takes 17 of them."""
+
+
+BEYOND: Final = Path("/var/lib/strongroom/reachable")
+"""Root's clusters whose data folder lies below a private one, such as root's own home or a test's."""
 
 
 def default_data_folder() -> Path:
@@ -34,7 +39,9 @@ class Folders:
 
     @property
     def postgres(self) -> Path:
-        return self.data / "postgres"
+        """The cluster; for root below a private folder it lies where PostgreSQL's user reaches it (`postgres.path`)."""
+        pointer = self.data / "postgres.path"
+        return Path(pointer.read_text(encoding="utf-8")) if pointer.exists() else self.data / "postgres"
 
     @property
     def keys(self) -> Path:
@@ -76,7 +83,13 @@ class Folders:
         _make_private(self.data, passable=True)
         for folder in (self.credentials, self.tls, self.logs):
             _make_private(folder)
-        if len(str(self.data / "run")) > LONGEST_SOCKET and not (self.data / "run.path").exists():
+        reachable = os.getuid() != 0 or _others_may_pass(self.data.resolve())
+        if not reachable and not (self.data / "postgres.path").exists():
+            elsewhere = BEYOND / hashlib.sha256(str(self.data.resolve()).encode()).hexdigest()[:16]
+            elsewhere.mkdir(parents=True, exist_ok=True, mode=0o711)
+            (self.data / "postgres.path").write_text(str(elsewhere / "postgres"), encoding="utf-8")
+        far = len(str(self.data / "run")) > LONGEST_SOCKET or not reachable
+        if far and not (self.data / "run.path").exists():
             short = tempfile.mkdtemp(prefix="strongroom-")  # the name of a socket cannot be long
             (self.data / "run.path").write_text(short, encoding="utf-8")
         _make_private(self.run, passable=True)
@@ -139,6 +152,11 @@ def _make_private(folder: Path, *, passable: bool = False) -> None:
         )
     if state.st_mode & 0o777 != mode:
         folder.chmod(mode)
+
+
+def _others_may_pass(folder: Path) -> bool:
+    """Whether another user may pass through every folder above this one."""
+    return all(parent.stat().st_mode & 0o001 for parent in folder.parents)
 
 
 def _read_private(path: Path) -> Secret:
