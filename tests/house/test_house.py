@@ -52,12 +52,12 @@ def test_functions_stay_short() -> None:
 
 def test_broad_excepts_stand_in_named_places_only() -> None:
     found = [where(p) for p in SOURCES if re.search(r"except (Exception|BaseException)\b", p.read_text())]
-    assert found == ["policy/encryption_and_storage/broker.py"], "each item of a batch has its own outcome"
+    assert not found
 
 
 def test_tracked_files_name_no_machine_path_and_no_registry() -> None:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
-    bad = re.compile(r"/root/\.|/home/[a-z]+/|index-url *=? *http|/simple/")
+    bad = re.compile(r"/[r]oot/\.|/[h]ome/[a-z]+/|index-[u]rl *=? *http|/[s]imple/")  # written so as not to find itself
     for name in listed:
         path = ROOT / name
         if path.suffix in {".py", ".toml", ".md", ".lock", ".html", ".css", ""} and path.name != "test_house.py":

@@ -8,6 +8,7 @@ from typing import Any
 
 from strongroom.command.installed import folders, show, talk_to_broker, tell
 from strongroom.formats.secret import Secret
+from strongroom.installation.file_systems import claim
 from strongroom.policy import definitions
 from strongroom.policy.encryption_and_storage import broker
 
@@ -26,7 +27,8 @@ def add(commands: Any) -> None:
 
 
 def _list(options: argparse.Namespace) -> int:
-    talk_to_broker(folders(options))
+    found = folders(options)
+    talk_to_broker(found)
     state = broker.status()
     keys = [
         {
@@ -41,9 +43,11 @@ def _list(options: argparse.Namespace) -> int:
     ]
     data = {
         "locked": state.told.locked, "time_in_doubt": state.told.in_doubt,
-        "believed_time": definitions.moment(state.told.at).isoformat(), "origin": state.origin, "keys": keys,
+        "believed_time": definitions.moment(state.told.at).isoformat(), "origin": state.origin,
+        "destroying_means": claim(found.keys), "keys": keys,
     }  # fmt: skip
     lines = [f"{'Locked' if state.told.locked else 'Unlocked'}. Believed time {data['believed_time']}."]
+    lines.append(f"A destroyed key is {data['destroying_means']}.")
     lines += [f"account {k['account']}  key of {k['day']}  dies {k['dies_at']}" for k in keys]
     show(data, "\n".join(lines), as_json=options.json)
     return 0

@@ -11,11 +11,12 @@ from strongroom.formats import broker as wire
 from strongroom.formats.broker import Destroyed, LivingKey, Located, Sealed, Told, ToOpen, ToSeal, Verb
 from strongroom.formats.house import HouseKind
 from strongroom.formats.parts import OPENS, Purpose
+from strongroom.formats.refused import Refused
 from strongroom.formats.search import SearchField
 from strongroom.formats.secret import Secret
 from strongroom.formats.wire import i64, number, pack, u8, u64, unpack
 from strongroom.policy import definitions
-from strongroom.policy.encryption_and_storage.connection import here, values_of
+from strongroom.policy.encryption_and_storage.connection import Forgotten, Unavailable, here, values_of
 
 MOST_SEALED: Final = 1_000
 MOST_APPENDED: Final = 10_000
@@ -78,7 +79,7 @@ def open_parts(
         status_, *rest = unpack(value)
         try:
             (fields,) = values_of(wire.Answer(wire.Status(number(status_)), tuple(rest)))
-        except Exception as problem:  # noqa: BLE001 - each item of a batch has its own outcome; the caller raises it
+        except (Refused, Forgotten, Unavailable) as problem:  # each item of a batch has its own outcome
             found.append(problem)
         else:
             found.append(wire.parse_fields(OPENS[purpose].part, fields))
