@@ -142,7 +142,7 @@ def test_the_command_line_reads_and_tells_nobody(live: Live, administrator: Brow
     listed = live.command("orders", "list", "--json")
     rows = json.loads(listed.stdout)
     assert len(rows) == 3
-    for arguments in (("orders", "show", rows[0]["ref"]), ("retention", "due"), ("keys", "list"), ("journal", "verify"),
+    for arguments in (("orders", "show", rows[0]["ref"]), ("retention", "due"), ("retention", "run"), ("keys", "list"), ("journal", "verify"),
                       ("journal", "checkpoint"), ("policy", "show"), ("config", "show", "--origin"),
                       ("journal", "proof", "1")):  # fmt: skip
         said = live.command(*arguments)

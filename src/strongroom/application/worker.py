@@ -90,7 +90,7 @@ class Worker:
 
     def _keep_if_due(self) -> None:
         now = definitions.now()
-        if self._is_due(self._kept_at, now, RETENTION_EVERY) or self._new_day(now):
+        if self._is_due(self._kept_at, now, RETENTION_EVERY) or self._new_day(now) or _wanted():
             self._retention.run()
             self._kept_at = now
 
@@ -182,5 +182,5 @@ def know_account(*, name: str, region: str) -> None:
 
 
 def _wanted() -> bool:
-    """Sweep: whether a person asked for Amazon to be read now."""
+    """Sweep: whether a person asked for what is due to be done now."""
     return Receiver.objects.filter(wanted_at__isnull=False).exists()

@@ -24,7 +24,8 @@ def add(commands: Any) -> None:
     one.set_defaults(run=_show)
 
 
-def _sync(options: argparse.Namespace) -> int:
+def ask_worker(options: argparse.Namespace) -> Any:
+    """Ask the worker for a whole round now and wait for it; the receivers, or `None` where there are none."""
     read_as("web", folders(options))
     from strongroom.policy import definitions  # noqa: PLC0415 - Django is set up now
     from strongroom.policy.retention_and_recovery.actions import selling_accounts  # noqa: PLC0415
@@ -33,10 +34,17 @@ def _sync(options: argparse.Namespace) -> int:
     receivers = Receiver.objects.filter(account_id__in=selling_accounts())
     if not receivers.update(wanted_at=definitions.now()):
         tell("No marketplace is configured; see [marketplace] in strongroom.toml.")
-        return 1
+        return None
     deadline = time.monotonic() + WAIT
     while receivers.filter(wanted_at__isnull=False).exists() and time.monotonic() < deadline:
         time.sleep(0.2)
+    return receivers
+
+
+def _sync(options: argparse.Namespace) -> int:
+    receivers = ask_worker(options)
+    if receivers is None:
+        return 1
     for receiver in receivers.all():
         tell(f"account {receiver.account_id}: {receiver.failure or 'answered'}, read up to {receiver.watermark}")
     return 1 if receivers.filter(failure__isnull=False).exists() else 0

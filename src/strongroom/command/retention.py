@@ -3,7 +3,8 @@
 import argparse
 from typing import Any
 
-from strongroom.command.installed import folders, read_as, show, talk_to_broker, tell
+from strongroom.command.installed import folders, read_as, show, tell
+from strongroom.command.orders import ask_worker
 
 
 def add(commands: Any) -> None:
@@ -33,13 +34,11 @@ def _due(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    """Keys die by themselves; this asks the broker to look now and shows what is left for the worker's next hour."""
-    found = folders(options)
-    talk_to_broker(found)
-    from strongroom.policy.encryption_and_storage import broker  # noqa: PLC0415
+    """A whole round of the worker now. Keys need none of it: they die by the broker's own clock."""
+    if ask_worker(options) is None:
+        return 1
+    from strongroom.policy.retention_and_recovery.actions import overdue  # noqa: PLC0415 - Django is set up now
 
-    state = broker.status()
-    tell(
-        f"{sum(not key.house for key in state.living)} day keys live; the worker drops dead days' rows within the hour."
-    )
-    return 0
+    late = overdue()
+    tell(f"Done. {late} overdue.")
+    return 3 if late else 0
