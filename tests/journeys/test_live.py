@@ -35,6 +35,11 @@ CANARY = Person("GB", "Qx7CanaryName Zz", "1 Qx7CanaryStreet", "Qx7CanaryFlat", 
 NEEDLES = ("Qx7Canary", "qx7canary@", "QX7 1CN", "7700 900777", "7700900777")
 
 
+def plain() -> dict[str, str]:
+    """A new user's environment: nothing of what other tests told this process."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("STRONGROOM", "DJANGO"))}
+
+
 @dataclass
 class Live:
     """A running `strongroom up` with its Amazon."""
@@ -47,7 +52,7 @@ class Live:
     def command(self, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "strongroom.command.main", "--data", str(self.folder), *arguments],
-            capture_output=True, text=True, check=False, timeout=90, **more,
+            capture_output=True, text=True, check=False, timeout=90, env=plain(), **more,
         )  # fmt: skip
 
 
@@ -65,7 +70,7 @@ def live() -> Iterator[Live]:
         _configure(folder, server.port, ca, amazon)
         process = subprocess.Popen(
             [sys.executable, "-m", "strongroom.command.main", "--data", str(folder), "up", "--port", str(port)],
-            stderr=subprocess.PIPE, text=True,
+            stderr=subprocess.PIPE, text=True, env=plain(),
         )  # fmt: skip
         said: list[str] = []
         assert process.stderr is not None

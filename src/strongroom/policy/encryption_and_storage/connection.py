@@ -150,7 +150,7 @@ def here() -> Connection:
     """This thread's connection."""
     mine: Connection | None = getattr(_threads, "connection", None)
     if mine is None:
-        mine = _threads.connection = Connection(_the_channel(), _path)
+        mine = _threads.connection = Connection(None if _path else _the_channel(), _path)
     return mine
 
 
