@@ -1,59 +1,45 @@
 """Our launcher: root or not, killed or not, and in words when it cannot (DESIGN 7, RR-4)."""
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from strongroom.installation import database_roles, external
+from strongroom.formats.secret import Secret
+from strongroom.installation import binaries, neighbours, run_as
+from strongroom.installation.binaries import find_binaries
 from strongroom.installation.folders import Folders
-from strongroom.installation.postgres import Embedded, find_binaries, new_password
+from strongroom.installation.postgres import SETTINGS
 from strongroom.installation.problems import CannotStart
+from tests.installation.servers import (
+    BOTH,
+    CANARY,
+    DEBIAN,
+    SomebodysServer,
+    do,
+    embedded,
+    is_running,
+    one,
+    python_for_everybody,
+    running_server,
+    until,
+)
 
-DEBIAN = Path("/usr/lib/postgresql/15/bin")
-
-
-def embedded(folder: Path, bindir: Path | None = None) -> tuple[Folders, Embedded]:
-    folders = Folders(folder / "data")
-    folders.make()
-    if not folders.has_credential("database-postgres"):
-        folders.keep_credential("database-postgres", new_password())
-    return folders, Embedded(
-        binaries=find_binaries(bindir), folder=folders.postgres, sockets=folders.run / "postgres",
-        log=folders.logs / "postgres.log", password=folders.credential("database-postgres"),
-    )  # fmt: skip
-
-
-@contextmanager
-def running(folder: Path, bindir: Path | None = None) -> Iterator[tuple[Folders, Embedded]]:
-    folders, server = embedded(folder, bindir)
-    server.start()
-    try:
-        yield folders, server
-    finally:
-        server.stop()
+root_only = pytest.mark.skipif(os.getuid() != 0, reason="only root drops to another user")
 
 
-def needs_debian() -> None:
-    if not (DEBIAN / "postgres").exists():
-        pytest.skip("needs the package postgresql-15")
-
-
-@pytest.mark.parametrize("bindir", [None, DEBIAN], ids=["wheel 18", "Debian 15"])
+@pytest.mark.parametrize("bindir", BOTH)
 def test_killed_with_9_it_comes_back_with_every_acknowledged_row(folder: Path, bindir: Path | None) -> None:
-    if bindir:
-        needs_debian()
-    with running(folder, bindir) as (_, server):
-        with psycopg.connect(**server.parameters, autocommit=True) as connection:
-            connection.execute("CREATE TABLE t (i int)")
+    with running_server(folder, bindir) as (_, server):
+        do(server.parameters, "CREATE TABLE t (i int)")
         for round_ in range(3):
             with psycopg.connect(**server.parameters, autocommit=True) as connection:
                 for i in range(50):
@@ -62,103 +48,167 @@ def test_killed_with_9_it_comes_back_with_every_acknowledged_row(folder: Path, b
             server.process.kill()
             server.process.wait()
             server.start()
-            with psycopg.connect(**server.parameters) as connection:
-                assert connection.execute("SELECT count(*) FROM t").fetchone() == (50 * (round_ + 1),)
+            assert one(server.parameters, "SELECT count(*) FROM t") == 50 * (round_ + 1)
+
+
+@pytest.mark.parametrize("bindir", BOTH)
+def test_a_stopped_server_starts_again_with_what_it_had(folder: Path, bindir: Path | None) -> None:
+    with running_server(folder, bindir) as (_, server):
+        do(server.parameters, "CREATE TABLE t AS SELECT 7 AS i")
+        server.stop()
+        with pytest.raises(psycopg.OperationalError):
+            one(server.parameters, "SELECT 1")
+        server.start()
+        assert one(server.parameters, "SELECT i FROM t") == 7
 
 
 def test_a_postmaster_that_outlived_its_supervisor_is_taken_over(folder: Path) -> None:
-    with running(folder) as (_, first):
+    with running_server(folder) as (_, first):
         assert first.process is not None
         _, second = embedded(folder)
         second.start()
         assert first.process.wait(10) is not None
-        with psycopg.connect(**second.parameters) as connection:
-            assert connection.execute("SELECT 1").fetchone() == (1,)
+        assert one(second.parameters, "SELECT 1") == 1
         second.stop()
         first.process = None
 
 
-def test_nobody_without_a_password_and_nobody_over_a_network(folder: Path) -> None:
-    with running(folder) as (_, server):
-        with pytest.raises(psycopg.OperationalError):
+def test_a_query_that_outlived_its_postmaster_does_not_block_the_next_start(folder: Path) -> None:
+    """It holds the shared memory and does not look for its postmaster until it is done, which may take hours."""
+    with running_server(folder) as (_, server), psycopg.connect(**server.parameters, autocommit=True) as connection:
+
+        def count() -> None:
+            with contextlib.suppress(psycopg.OperationalError):
+                connection.execute("SELECT count(*) FROM generate_series(1, 3000000000)")
+
+        busy = threading.Thread(target=count)
+        busy.start()
+        backend = connection.info.backend_pid
+        busy_now = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%%3000000000%%' AND pid <> pg_backend_pid()"
+        until(lambda: one(server.parameters, busy_now) == 1)
+        assert server.process is not None
+        server.process.kill()
+        server.process.wait()
+        assert is_running(backend)
+        server.start()
+        assert not is_running(backend)
+        assert one(server.parameters, "SELECT 1") == 1
+        busy.join()
+
+
+def test_a_shell_that_stands_in_the_folder_is_no_postgres(folder: Path) -> None:
+    with running_server(folder) as (folders, server):
+        standing = subprocess.Popen(["sleep", "60"], cwd=folders.postgres)
+        assert standing.pid not in neighbours.postgres_in(folders.postgres)
+        server.stop()
+        server.start()
+        assert standing.poll() is None
+        standing.kill()
+        standing.wait()
+
+
+def test_a_pid_that_somebody_else_has_now_does_not_keep_it_from_starting(folder: Path) -> None:
+    folders, server = embedded(folder)
+    server.start()
+    lock = (folders.postgres / "postmaster.pid").read_text().split("\n", 1)[1]
+    server.stop()
+    somebody = subprocess.Popen(["sleep", "60"], **run_as.drop(run_as.unprivileged()))
+    (folders.postgres / "postmaster.pid").write_text(f"{somebody.pid}\n{lock}")
+    server.start()
+    server.stop()
+    assert somebody.poll() is None
+    somebody.kill()
+    somebody.wait()
+
+
+@pytest.mark.parametrize("bindir", BOTH)
+def test_nobody_without_a_password_and_nobody_over_a_network(folder: Path, bindir: Path | None) -> None:
+    with running_server(folder, bindir, fresh=True) as (folders, server):
+        with pytest.raises(psycopg.OperationalError, match="authentication failed"):
             psycopg.connect(**{**server.parameters, "password": "wrong"})
-        with psycopg.connect(**server.parameters) as connection:
-            assert connection.execute("SHOW listen_addresses").fetchone() == ("",)
-            assert connection.execute("SHOW data_checksums").fetchone() == ("on",)
+        shown = {name: one(server.parameters, f"SHOW {name}") for name in ("listen_addresses", "data_checksums")}
+        assert shown == {"listen_addresses": "", "data_checksums": "on"}
+        assert one(server.parameters, "SELECT string_agg(concat_ws(' ', type, database, user_name, auth_method), ',')"
+                                      " FROM pg_hba_file_rules") == "local {all} {all} scram-sha-256"  # fmt: skip
+        assert (folders.run / "postgres").stat().st_mode & 0o777 == 0o700
+        assert folders.postgres.stat().st_mode & 0o777 == 0o700
 
 
-def test_each_role_has_its_own_password_and_owns_nothing(folder: Path) -> None:
-    with running(folder) as (folders, server):
-        database_roles.make(server.parameters, folders)
-        database_roles.make(server.parameters, folders)
-        passwords = {folders.credential(f"database-{role}").text() for role in database_roles.ROLES}
-        assert len(passwords) == len(database_roles.ROLES)
-        for role in ("web", "worker", "auditor", "backup"):
-            with (
-                psycopg.connect(**database_roles.connect_as(server.parameters, folders, role)) as connection,
-                pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)),
-            ):
-                connection.execute("CREATE TABLE mine (i int)")
-
-
-def test_the_servers_log_repeats_no_value(folder: Path) -> None:
-    with running(folder) as (folders, server):
+@pytest.mark.parametrize("told", [{}, {"log_min_error_statement": "error"}], ids=["ours", "somebody's"])
+def test_the_servers_log_repeats_no_value_and_would_without_our_settings(folder: Path, told: dict[str, str]) -> None:
+    with running_server(folder, told=told) as (folders, server):
         with psycopg.connect(**server.parameters, autocommit=True) as connection:
             connection.execute("CREATE TABLE t (name text PRIMARY KEY)")
-            connection.execute("INSERT INTO t VALUES ('Qx7Canary9Zz')")
-            for statement in (
-                "INSERT INTO t VALUES ('Qx7Canary9Zz')",
-                "SELECT * FROM missing WHERE a = 'Qx7Canary9Zz'",
-            ):
+            insert = f"INSERT INTO t VALUES ('{CANARY}')"  # noqa: S608 - the literal is the point
+            connection.execute(insert)
+            for statement in (insert, f"SELECT * FROM missing WHERE a = '{CANARY}'"):  # noqa: S608
                 with pytest.raises(psycopg.Error):
                     connection.execute(statement)
             with pytest.raises(psycopg.Error):
-                connection.execute("INSERT INTO t VALUES (%s)", ["Qx7Canary9Zz"])
+                connection.execute("INSERT INTO t VALUES (%s)", [CANARY])
         log = (folders.logs / "postgres.log").read_text()
         assert "duplicate key" in log
-        assert "Qx7Canary9Zz" not in log
+        assert (CANARY in log) == bool(told)
 
 
-def test_an_external_server_that_could_leak_is_refused_by_the_names_of_its_settings(folder: Path) -> None:
-    with running(folder) as (_, server):
-        external.check(server.parameters)
-        with psycopg.connect(**server.parameters, autocommit=True) as connection:
-            for setting, value in (("log_min_error_statement", "error"), ("log_error_verbosity", "verbose")):
-                connection.execute(f"ALTER SYSTEM SET {setting} = '{value}'")
-            connection.execute("SELECT pg_reload_conf()")
-        time.sleep(0.3)
-        with pytest.raises(CannotStart, match="log_min_error_statement") as refused:
-            external.check(server.parameters)
-        assert "log_error_verbosity" in refused.value.sentence
+@pytest.mark.parametrize("bindir", BOTH)
+def test_alter_system_does_not_undo_what_keeps_values_out_of_the_log(folder: Path, bindir: Path | None) -> None:
+    with running_server(folder, bindir) as (folders, server):
+        do(server.parameters, "ALTER SYSTEM SET log_min_error_statement = 'error'",
+           "ALTER SYSTEM SET log_destination = 'csvlog'", "ALTER SYSTEM SET work_mem = '7MB'")  # fmt: skip
+        with (folders.postgres / "postgresql.conf").open("a") as conf:
+            conf.write("log_statement = 'all'\n")
+        server.stop()
+        server.start()
+        with psycopg.connect(**server.parameters) as connection:
+            shown = {name: (connection.execute(f"SHOW {name}").fetchone() or ("",))[0] for name in SETTINGS}
+        assert shown == {**SETTINGS, "timezone": "UTC", "datestyle": "ISO, MDY"}
+        assert one(server.parameters, "SHOW work_mem") == "7MB"
 
 
-def test_an_external_server_over_a_network_needs_its_name_checked() -> None:
-    for mode in ("require", "prefer", "disable", None):
-        with pytest.raises(CannotStart, match="TLS"):
-            external.check({"host": "db.example.org", "sslmode": mode})
-
-
-def test_another_major_version_in_the_folder_is_said(folder: Path) -> None:
-    with running(folder) as (folders, _):
+@pytest.mark.parametrize("wrong", ["14", "", "18 beta"])
+def test_another_version_in_the_folder_is_said(folder: Path, wrong: str) -> None:
+    with running_server(folder) as (folders, _):
         pass
-    (folders.postgres / "PG_VERSION").write_text("14\n")
-    with pytest.raises(CannotStart, match="PostgreSQL 14") as refused:
+    (folders.postgres / "PG_VERSION").write_text(wrong)
+    with pytest.raises(CannotStart, match=f"PostgreSQL {wrong}") as refused:
         embedded(folder)[1].start()
     assert "--pg-bindir" in refused.value.remedy
 
 
-def test_a_half_made_cluster_is_made_anew(folder: Path) -> None:
-    folders, server = embedded(folder)
-    (folders.postgres / "new" / "base").mkdir(parents=True)
-    (folders.postgres / "new" / "PG_VERSION").write_text("18\n")
-    (folders.postgres / "global").mkdir()
-    (folders.postgres / "making").touch()
+def test_binaries_of_another_version_are_refused_by_both_versions_names(folder: Path) -> None:
+    with running_server(folder):
+        pass
+    with pytest.raises(CannotStart, match=r"PostgreSQL 18; the binaries are of PostgreSQL 15"):
+        embedded(folder, DEBIAN)[1].start()
+
+
+def test_a_kill_during_initdb_leaves_a_clean_retry(folder: Path) -> None:
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom tests.installation.servers import embedded\n"
+        "embedded(Path(sys.argv[1]), fresh=True)[1].prepare()\n"
+    )
+    folders, server = embedded(folder, fresh=True)
+    beside = folders.data / "postgres.new" / "cluster"
+    killed = 0
+    for wanted in ("PG_VERSION", "global/pg_control", "base/1/PG_VERSION"):
+        starter = subprocess.Popen([sys.executable, "-c", code, str(folder)], cwd=Path(__file__).parents[2])
+        deadline = time.monotonic() + 10
+        while not (beside / wanted).exists() and starter.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.001)
+        starter.kill()
+        starter.wait()
+        killed += not folders.postgres.exists()
+    assert killed >= 2
+    assert beside.exists()
     server.start()
+    assert one(server.parameters, "SELECT 1") == 1
     server.stop()
+    assert not beside.parent.exists()
 
 
 def test_a_folder_with_somebodys_files_is_left_alone(folder: Path) -> None:
-    folders, server = embedded(folder)
+    folders, server = embedded(folder, fresh=True)
     folders.postgres.mkdir()
     (folders.postgres / "thesis.txt").write_text("mine")
     with pytest.raises(CannotStart, match="not a whole PostgreSQL"):
@@ -166,119 +216,237 @@ def test_a_folder_with_somebodys_files_is_left_alone(folder: Path) -> None:
     assert (folders.postgres / "thesis.txt").read_text() == "mine"
 
 
-def test_missing_binaries_are_said(folder: Path) -> None:
+def test_an_empty_folder_made_beforehand_is_used(folder: Path) -> None:
+    folders, server = embedded(folder, fresh=True)
+    folders.postgres.mkdir()
+    server.start()
+    server.stop()
+
+
+def test_a_link_in_the_databases_place_is_refused(folder: Path) -> None:
+    folders, server = embedded(folder, fresh=True)
+    (folder / "elsewhere").mkdir()
+    folders.postgres.symlink_to(folder / "elsewhere")
+    with pytest.raises(CannotStart, match="is a link"):
+        server.start()
+
+
+@root_only
+def test_a_database_of_another_user_is_left_alone_and_its_owner_named(folder: Path) -> None:
+    with running_server(folder) as (folders, _):
+        pass
+    os.chown(folders.postgres, 1, 1)
+    with pytest.raises(CannotStart, match="belongs to the user daemon") as refused:
+        embedded(folder)[1].start()
+    assert "daemon" in refused.value.remedy
+    assert folders.postgres.stat().st_uid == 1
+
+
+@root_only
+def test_root_writes_through_no_link_that_the_databases_user_planted(folder: Path) -> None:
+    with running_server(folder) as (folders, server):
+        pass
+    roots = folder / "roots"
+    roots.write_text("root's")
+    owner = run_as.unprivileged()
+    for name in ("strongroom.conf", "postgresql.conf", "pg_hba.conf", "postmaster.pid", "postmaster.opts"):
+        subprocess.run(["ln", "-sf", roots, folders.postgres / name], check=True, **run_as.drop(owner))
+    with contextlib.suppress(CannotStart):  # what the server makes of its own broken settings is not the question
+        server.start()
+    server.stop()
+    assert roots.read_text() == "root's"
+    assert roots.stat().st_uid == 0
+
+
+def test_missing_broken_or_too_old_binaries_are_said(folder: Path) -> None:
     with pytest.raises(CannotStart, match="no PostgreSQL"):
+        find_binaries(folder)
+    for name in ("postgres", "initdb"):
+        (folder / name).write_text("#!/bin/sh\necho postgres '(PostgreSQL)' 13.4\n")
+    with pytest.raises(CannotStart, match="cannot be run"):
+        find_binaries(folder)
+    (folder / "postgres").chmod(0o755)
+    with pytest.raises(CannotStart, match="PostgreSQL 13"):
+        find_binaries(folder)
+    (folder / "postgres").write_text("#!/bin/sh\nexit 1\n")
+    with pytest.raises(CannotStart, match="does not tell"):
         find_binaries(folder)
 
 
-def test_a_full_disk_is_said(folder: Path) -> None:
+@contextlib.contextmanager
+def _small_disk(folder: Path, megabytes: int):  # type: ignore[no-untyped-def]
     if os.getuid() != 0:
         pytest.skip("mounting a small disk needs root")
     small = folder / "small"
     small.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m,mode=711", "tmpfs", small], check=False).returncode != 0:
+    options = f"size={megabytes}m,mode=711"
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", small], check=False).returncode != 0:
         pytest.skip("this machine mounts no tmpfs")
     try:
-        with pytest.raises(CannotStart, match="disk is full"):
-            embedded(small)[1].start()
+        yield small
     finally:
         subprocess.run(["umount", small], check=True)
 
 
-def test_one_supervisor_holds_a_folder(folder: Path) -> None:
-    folders = Folders(folder / "data")
-    folders.make()
-    with folders.only_one(), pytest.raises(CannotStart, match=str(os.getpid())), Folders(folder / "data").only_one():
+def test_a_disk_too_small_for_a_database_is_said_and_a_larger_one_is_used(folder: Path) -> None:
+    with _small_disk(folder, 12) as small:
+        with pytest.raises(CannotStart, match="disk is full"):
+            embedded(small, fresh=True)[1].start()
+        subprocess.run(["mount", "-o", "remount,size=200m", small], check=True)
+        folders, server = embedded(small, fresh=True)
+        server.start()
+        server.stop()
+        (folders.data / "ballast").touch()
+        with contextlib.suppress(OSError), (folders.data / "ballast").open("wb") as ballast:
+            while True:
+                ballast.write(bytes(1 << 16))
+        with pytest.raises(CannotStart, match="disk is full"):
+            server.start()
+        assert server.process is None
+        (folders.data / "ballast").unlink()
+        server.start()
+        server.stop()
+
+
+def test_a_server_that_has_another_password_is_said_at_once(folder: Path) -> None:
+    with running_server(folder) as (folders, _):
         pass
+    folders.keep_credential("database-postgres", Secret("another"))
+    began = time.monotonic()
+    with pytest.raises(CannotStart, match="refuses its own administrator"):
+        embedded(folder)[1].start()
+    assert time.monotonic() - began < 10
+    assert not neighbours.postgres_in(folders.postgres), "what did not start does not run"
 
 
-def test_a_long_path_gets_a_short_folder_for_its_sockets(folder: Path) -> None:
-    deep = folder / ("d" * 60) / ("e" * 60)
-    deep.mkdir(parents=True)
-    for parent in (deep, deep.parent):
-        parent.chmod(0o711)
-    folders = Folders(deep / "data")
-    folders.make()
-    assert len(str(folders.run)) < 90
-    folders.run.rmdir()
+def test_a_socket_in_use_is_said_with_the_process_that_uses_it(folder: Path) -> None:
+    with running_server(folder) as (folders, first):
+        second = SomebodysServer(
+            binaries=find_binaries(), folder=folders.data / "another", sockets=folders.run / "postgres",
+            log=folders.logs / "another.log", password=folders.credential("database-postgres"),
+        )  # fmt: skip
+        assert first.process is not None
+        with pytest.raises(CannotStart, match=rf"process {first.process.pid}\)"):
+            second.start()
+        assert one(first.parameters, "SELECT 1") == 1
 
 
+@root_only
+@pytest.mark.parametrize(("named", "words"), [("root", "refuses to run as root"), ("nosuchuser", "no user nosuchuser")])
+def test_a_user_who_cannot_run_it_is_refused(monkeypatch: pytest.MonkeyPatch, named: str, words: str) -> None:
+    monkeypatch.setenv("STRONGROOM_PG_USER", named)
+    with pytest.raises(CannotStart, match=words):
+        run_as.unprivileged()
+
+
+@root_only
+def test_as_root_it_runs_as_the_user_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRONGROOM_PG_USER", "nobody")
+    with running_server(folder, fresh=True) as (_, server):
+        assert server.process is not None
+        status = Path(f"/proc/{server.process.pid}/status").read_text()
+        assert "Uid:\t65534\t65534\t65534\t65534" in status
+        assert "Groups:\t \n" in status, "none of root's groups"
+        assert "NoNewPrivs:\t1" in status
+        assert "Max core file size        0 " in Path(f"/proc/{server.process.pid}/limits").read_text()
+
+
+@root_only
 def test_as_root_below_a_private_folder_the_cluster_lies_where_its_user_can_reach_it(folder: Path) -> None:
-    if os.getuid() != 0:
-        pytest.skip("only root drops to another user")
     private = folder / "private"
     private.mkdir(mode=0o700)
-    with running(private) as (folders, server):
+    with running_server(private, fresh=True) as (folders, server):
         assert not folders.postgres.is_relative_to(private)
         assert private.stat().st_mode & 0o777 == 0o700, "nobody's folder was opened"
-        with psycopg.connect(**server.parameters) as connection:
-            assert connection.execute("SELECT 1").fetchone() == (1,)
+        assert one(server.parameters, "SELECT 1") == 1
+        shutil.copytree(private / "data", private / "copied", ignore=shutil.ignore_patterns("*.sock", "lock"))
+        with pytest.raises(CannotStart, match="moved or copied"):
+            Folders(private / "copied").make()
     shutil.rmtree(folders.postgres.parent)
     shutil.rmtree(folders.run)
 
 
-def test_as_an_ordinary_user_it_needs_no_other(folder: Path) -> None:
+@root_only
+def test_as_root_binaries_in_a_private_home_are_copied_and_the_home_stays_closed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = folder / "home"
+    home.mkdir(mode=0o700)
+    wheel = find_binaries().folder.parents[1]
+    shutil.copytree(wheel, home / wheel.name)
+    shutil.copytree(wheel.with_name(f"{wheel.name}.libs"), home / f"{wheel.name}.libs")
+    bindir = home / wheel.name / "pginstall18" / "bin"
+    folders, server = embedded(folder, bindir)
+    server.start()
+    assert server.command()[0].startswith(str(folders.data / "engine"))
+    assert one(server.parameters, "SELECT 1") == 1
+    server.stop()
+    assert home.stat().st_mode & 0o777 == 0o700
+    engine = folders.data / "engine"
+    assert all(p.stat().st_uid == 0 and not p.stat().st_mode & 0o022 for p in engine.rglob("*") if not p.is_symlink())
+    (copy,) = engine.iterdir()
+    made = copy.stat().st_mtime_ns
+    again = embedded(folder, bindir)[1]
+    again.prepare()
+    assert copy.stat().st_mtime_ns == made, "copied once"
+    os.utime(bindir / "postgres")  # a new wheel
+    embedded(folder, bindir)[1].prepare()
+    assert [found.name for found in engine.iterdir()] != [copy.name], "an upgraded one replaces it"
+
+
+@root_only
+def test_as_root_other_binaries_out_of_reach_are_said(folder: Path) -> None:
+    private = folder / "private"
+    private.mkdir(mode=0o700)
+    with pytest.raises(CannotStart, match="cannot reach"):
+        binaries.within_reach(binaries.Binaries(private, 18), run_as.unprivileged(), folder / "engine")
+
+
+@pytest.mark.parametrize("bindir", BOTH)
+def test_as_an_ordinary_user_it_needs_no_other(folder: Path, bindir: Path | None) -> None:
     if os.getuid() != 0:
-        pytest.skip("this is one already")
-    if subprocess.run(["test", "-x", sys.executable], user="nobody", check=False).returncode != 0:
-        pytest.skip(f"another user cannot reach this interpreter ({Path(sys.executable).resolve().parts[1]})")
+        pytest.skip("this is one already: every other test shows it")
+    python, environment = python_for_everybody()
     mine = folder / "mine"
     mine.mkdir()
     os.chown(mine, 65534, 65534)
     code = (
-        "import sys; sys.path.insert(0, sys.argv[2])\n"
-        "from pathlib import Path\nfrom tests.installation.test_postgres import running\n"
-        "with running(Path(sys.argv[1])) as (_, server): print(server.process.pid)"
+        "import os, sys\nfrom pathlib import Path\nfrom tests.installation.servers import one, running_server\n"
+        "with running_server(Path(sys.argv[1]), Path(sys.argv[2]) if sys.argv[2] else None, fresh=True) as (_, server):\n"
+        "    print(os.stat(f'/proc/{server.process.pid}').st_uid, one(server.parameters, 'SELECT 1'))\n"
     )
-    root = Path(__file__).parents[2]
-    ran = subprocess.run([sys.executable, "-c", code, str(mine), str(root)], user="nobody", group="nogroup", cwd="/",
-                         capture_output=True, text=True, check=False)  # fmt: skip
-    assert ran.returncode == 0, ran.stderr
+    if bindir is not None and not bindir.exists():
+        pytest.skip("needs the package postgresql-15")
+    ran = subprocess.run(
+        [python, "-c", code, str(mine), str(bindir or "")], user="nobody", group="nogroup", extra_groups=[], cwd="/",
+        capture_output=True, text=True, check=False, env=environment,
+    )  # fmt: skip
+    assert ran.stdout.split() == ["65534", "1"], ran.stderr
 
 
-def test_children_die_with_a_killed_supervisor(folder: Path) -> None:
-    code = (
-        "import sys, time\nfrom pathlib import Path\n"
-        "from strongroom.installation.supervisor import Process, Supervisor\n"
-        "s = Supervisor(Path(sys.argv[1]))\n"
-        "s.start(Process('sleeper', [sys.executable, '-c', 'import time; time.sleep(60)']))\n"
-        "print(s.pid('sleeper'), flush=True)\ntime.sleep(60)\n"
-    )
-    supervisor = subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True)
-    assert supervisor.stdout is not None
-    child = int(supervisor.stdout.readline())
-    supervisor.send_signal(signal.SIGKILL)
-    supervisor.wait()
-    supervisor.stdout.close()
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline and is_running(child):
-        time.sleep(0.05)
-    assert not is_running(child)
+@root_only
+def test_somebody_elses_data_folder_is_refused(folder: Path) -> None:
+    python, environment = python_for_everybody()
+    folders = Folders(folder / "data")
+    folders.make()
+    code = "import sys\nfrom pathlib import Path\nfrom strongroom.installation.folders import Folders\nFolders(Path(sys.argv[1])).make()\n"
+    ran = subprocess.run(
+        [python, "-c", code, str(folders.data)], user="nobody", group="nogroup", cwd="/", capture_output=True,
+        text=True, check=False, env=environment,
+    )  # fmt: skip
+    assert "belongs to somebody else" in ran.stderr
 
 
-def is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
-
-
-def test_a_child_that_dies_is_started_again_and_gets_no_secret_of_ours(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from strongroom.installation.supervisor import Process, Supervisor
-
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "Qx7Canary9Zz")
-    script = "import os, time; print(sorted(os.environ), flush=True); time.sleep(60)"
-    supervisor = Supervisor(folder)
-    supervisor.start(Process("child", [sys.executable, "-c", script]))
-    first = supervisor.pid("child")
-    os.kill(first, signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while supervisor.pid("child") == first and time.monotonic() < deadline:
-        supervisor.watch()
-        time.sleep(0.02)
-    assert supervisor.pid("child") != first
-    time.sleep(0.3)
-    supervisor.stop()
-    assert "AWS_SECRET_ACCESS_KEY" not in (folder / "child.log").read_text()
+def test_a_server_stops_at_once_and_leaves_nothing_behind(folder: Path) -> None:
+    folders, server = embedded(folder)
+    server.start()
+    assert server.process is not None
+    pid = server.process.pid
+    with psycopg.connect(**server.parameters):
+        began = time.monotonic()
+        server.stop()
+        assert time.monotonic() - began < 5
+    assert not is_running(pid)
+    assert not neighbours.postgres_in(folders.postgres)
+    assert list((folders.run / "postgres").iterdir()) == []
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

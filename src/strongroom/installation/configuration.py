@@ -59,7 +59,10 @@ class Web:
 
 @dataclass(frozen=True)
 class Company:
+    """Who the seller is, and whom to write to (mail addresses)."""
+
     name: str = "Strongroom"
+    contacts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,10 @@ class Configuration:
     company: Company
     origins: dict[str, str]
 
+    def origin(self, key: str) -> str:
+        """Where `section.key` came from: `default`, the file's name, or `environment VARIABLE`."""
+        return self.origins[key]
+
 
 _SECTIONS: Final[dict[str, Any]] = {
     "marketplace": Marketplace, "database": Database, "web": Web, "company": Company,
@@ -80,65 +87,135 @@ _SECTIONS: Final[dict[str, Any]] = {
 
 def load(path: Path) -> Configuration:
     """The configuration in force. Raises `CannotStart` for anything it does not know, with what was probably meant."""
-    loaded: dict[str, Any] = {}
-    if path.exists():
-        try:
-            loaded = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as why:
-            raise CannotStart(f"{path.name} is not TOML: {why}.", "Mend that line and start again.") from None
-    _known("section", set(loaded), set(_SECTIONS), path)
+    text, loaded = _read(path)
+    _refuse_secrets(loaded, text, path)
+    _known("section", "", set(loaded), set(_SECTIONS), text, path)
+    _known_variables()
     origins: dict[str, str] = {}
-    sections = {name: _section(name, kind, loaded.get(name, {}), path, origins) for name, kind in _SECTIONS.items()}
+    sections = {
+        name: _section(name, kind, loaded.get(name, {}), text, path, origins) for name, kind in _SECTIONS.items()
+    }
     made = Configuration(**sections, origins=origins)
-    if made.marketplace.region not in REGIONS:
-        raise CannotStart(f"[marketplace] region {made.marketplace.region!r} is unknown.", "Say na, eu or fe.")
+    _sensible(made)
     return made
 
 
-def _section(name: str, kind: Any, table: Any, path: Path, origins: dict[str, str]) -> Any:
+def _read(path: Path) -> tuple[str, dict[str, Any]]:
+    if not path.exists():
+        return "", {}
+    try:
+        text = path.read_text(encoding="utf-8")
+        return text, tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as why:
+        raise CannotStart(f"{path.name} is not TOML: {why}.", "Mend that line and start again.") from None
+    except OSError as why:
+        raise CannotStart(f"{path.name} cannot be read: {why.strerror}.", f"Look at who owns {path}.") from None
+
+
+def _sensible(made: Configuration) -> None:
+    """What a type alone does not say."""
+    if made.marketplace.region not in REGIONS:
+        raise CannotStart(f"[marketplace] region {made.marketplace.region!r} is unknown.", "Say na, eu or fe.")
+    for name in ("endpoint", "login_endpoint"):
+        address = getattr(made.marketplace, name)
+        if address and not address.startswith("https://"):
+            raise CannotStart(f"[marketplace] {name} is no https address.", "Orders travel encrypted only (ET-1).")
+    for name, port in (("web", made.web.port), ("database", made.database.port)):
+        if not 0 < port < 65_536:
+            raise CannotStart(f"[{name}] port {port} is none.", "A port is a number from 1 to 65535.")
+    if not made.web.names:
+        raise CannotStart("[web] names is empty.", "Name at least one host under which people reach the website.")
+
+
+def _refuse_secrets(loaded: dict[str, Any], text: str, path: Path) -> None:
+    """Before anything else, so that no other complaint repeats what stands there; the value is never shown."""
+    tables = {"": loaded, **{name: table for name, table in loaded.items() if isinstance(table, dict)}}
+    for section, table in tables.items():
+        known = {field.name for field in fields(_SECTIONS[section])} if section in _SECTIONS else set()
+        for key in table:
+            if any(word in key.lower() for word in SECRET_WORDS) and key not in known:
+                raise CannotStart(
+                    f"{path.name}{_line(text, section, key)}: {key} looks like a secret; secrets never stand in the"
+                    " configuration.",
+                    "Put it into the credentials folder, mode 0600 (docs/decisions/0004-credentials.md).",
+                )
+
+
+def _known_variables() -> None:
+    """A variable that names one of our sections but none of its settings was mistyped, or holds a secret."""
+    known = {_variable(name, field.name) for name, kind in _SECTIONS.items() for field in fields(kind)}
+    for variable in sorted(os.environ):
+        if variable in known or not variable.startswith(tuple(f"STRONGROOM_{name}_".upper() for name in _SECTIONS)):
+            continue
+        if any(word.upper() in variable for word in SECRET_WORDS):
+            raise CannotStart(
+                f"The environment variable {variable} looks like a secret; secrets never stand in the environment.",
+                "Put it into the credentials folder, mode 0600 (docs/decisions/0004-credentials.md).",
+            )
+        near = difflib.get_close_matches(variable, sorted(known), 1)
+        raise CannotStart(
+            f"The environment variable {variable} is no setting.", f"Did you mean {near[0]}?" if near else "Unset it."
+        )
+
+
+def _variable(section: str, key: str) -> str:
+    return f"STRONGROOM_{section}_{key}".upper()
+
+
+def _section(name: str, kind: Any, table: Any, text: str, path: Path, origins: dict[str, str]) -> Any:
     if not isinstance(table, dict):
         raise CannotStart(f"{path.name}: {name} is a section.", f"Write [{name}] on a line of its own.")
     kinds = {field.name: field.default for field in fields(kind)}
-    for key in table:
-        if key not in kinds and any(word in key for word in SECRET_WORDS):
-            raise CannotStart(
-                f"{path.name}: [{name}] {key} looks like a secret; secrets never stand in the configuration.",
-                "Put it into the credentials folder, mode 0600 (docs/decisions/0004-credentials.md).",
-            )
-    _known(f"[{name}] setting", set(table), set(kinds), path)
+    _known(f"[{name}] setting", name, set(table), set(kinds), text, path)
     values = {}
     for key, default in kinds.items():
-        variable = f"STRONGROOM_{name}_{key}".upper()
+        variable = _variable(name, key)
         if variable in os.environ:
-            values[key], origins[f"{name}.{key}"] = _from_text(os.environ[variable], default), f"environment {variable}"
+            values[key], origins[f"{name}.{key}"] = _from_text(variable, default), f"environment {variable}"
         elif key in table:
-            values[key], origins[f"{name}.{key}"] = _checked(table[key], default, f"[{name}] {key}", path), path.name
+            said = f"{path.name}{_line(text, name, key)}: [{name}] {key}"
+            values[key], origins[f"{name}.{key}"] = _checked(table[key], default, said), path.name
         else:
             values[key], origins[f"{name}.{key}"] = default, "default"
     return kind(**values)
 
 
-def _checked(value: Any, default: Any, name: str, path: Path) -> Any:
+def _checked(value: Any, default: Any, said: str) -> Any:
     if isinstance(default, tuple) and isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(value)
     if type(value) is not type(default):
         wanted = {str: "a text", int: "a number", tuple: "a list of texts"}[type(default)]
-        raise CannotStart(f"{path.name}: {name} must be {wanted}.", "Mend that line and start again.")
+        raise CannotStart(f"{said} must be {wanted}.", "Mend that line and start again.")
     return value
 
 
-def _from_text(text: str, default: Any) -> Any:
+def _from_text(variable: str, default: Any) -> Any:
+    text = os.environ[variable]
     if isinstance(default, tuple):
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if isinstance(default, int):
-        if not text.isdigit():
-            raise CannotStart("An environment variable that is a number is not one.", "Give it digits only.")
+        if not (text.isascii() and text.isdigit()):
+            raise CannotStart(f"The environment variable {variable} is not a number.", "Give it digits only.")
         return int(text)
     return text
 
 
-def _known(what: str, found: set[str], known: set[str], path: Path) -> None:
+def _known(what: str, section: str, found: set[str], known: set[str], text: str, path: Path) -> None:
     for name in sorted(found - known):
         near = difflib.get_close_matches(name, sorted(known), 1)
         hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(sorted(known))}."
-        raise CannotStart(f"{path.name}: unknown {what} {name}.", hint)
+        raise CannotStart(f"{path.name}{_line(text, section, name)}: unknown {what} {name}.", hint)
+
+
+def _line(text: str, section: str, key: str) -> str:
+    """` line N` where a key or section stands, as far as it is written plainly; else nothing."""
+    inside = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.split("#", 1)[0].strip()
+        if words.startswith("["):
+            inside = words.strip("[] ")
+            if not section and inside == key:
+                return f" line {number}"
+        elif inside == section and words.split("=", 1)[0].strip() == key:
+            return f" line {number}"
+    return ""

@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from strongroom.formats.secret import Secret
-from strongroom.installation import certificates, database_roles, external
+from strongroom.installation import certificates, database_roles, external, neighbours
+from strongroom.installation.binaries import find_binaries
+from strongroom.installation.channels import Channel, make_channels
 from strongroom.installation.configuration import Configuration
 from strongroom.installation.folders import Folders
-from strongroom.installation.postgres import Embedded, find_binaries, new_password, wait_ready
+from strongroom.installation.postgres import Embedded, new_password, wait_ready
 from strongroom.installation.problems import CannotStart
-from strongroom.installation.supervisor import Channel, Process, Supervisor, environment, make_channels
+from strongroom.installation.supervisor import Process, Supervisor, environment
 
 SETTINGS: Final = "strongroom.website.settings"
 
@@ -56,7 +58,7 @@ class Running:
         self.folders = folders
         self.configuration = configuration
         self.entries = entries
-        self.supervisor = Supervisor(folders.logs)
+        self.supervisor = Supervisor(folders.logs, folders.run / "children")
         self.channels: dict[str, Channel] = make_channels(("web", "worker", "inspector"))
         self._pg_bindir = pg_bindir
         self.admin: dict[str, Any] = {}
@@ -67,8 +69,7 @@ class Running:
     def __exit__(self, *_: object) -> None:
         self.supervisor.stop()
         for channel in self.channels.values():
-            channel.peers.close()
-            channel.brokers.close()
+            channel.close()
 
     @property
     def address(self) -> str:
@@ -81,7 +82,8 @@ class Running:
         else:
             self.admin = self._embedded()
         name = self.configuration.database.name
-        database_roles.make(self.admin, self.folders, name)
+        ours = not self.configuration.database.host
+        database_roles.make(self.admin, self.folders, name, whole_server=ours)
         known = {"host": self.admin["host"], "port": self.admin["port"], "name": name}
         tls = {key: self.admin[key] for key in ("sslmode", "sslrootcert") if key in self.admin}
         (self.folders.data / "database.json").write_text(json.dumps({**known, "options": tls}), encoding="utf-8")
@@ -189,11 +191,16 @@ class Running:
             sockets=self.folders.run / "postgres", log=self.folders.logs / "postgres.log",
             password=self.folders.credential("database-postgres"),
         )  # fmt: skip
-        server.prepare()
+        server.prepare()  # once before its command is known: it may move the binaries to where their user reaches them
         self.supervisor.start(
-            Process("postgres", server.command(), stop_with=signal.SIGINT, popen=server.run_as(), folder="/")
-        )
+            Process(
+                "postgres", server.command(), {"LC_ALL": "C"}, stop_with=signal.SIGINT, force_with=signal.SIGQUIT,
+                popen=server.run_as(), folder="/", prepare=server.prepare,
+            )
+        )  # fmt: skip
         wait_ready(server.parameters, alive=lambda: self.supervisor.alive("postgres"), explain=server.explain)
+        # Ours too: ALTER ROLE or ALTER DATABASE may have undone what its command line says.
+        external.check(server.parameters, self.configuration.database.name)
         return server.parameters
 
     def _external(self) -> dict[str, Any]:
@@ -204,7 +211,8 @@ class Running:
         }  # fmt: skip
         if not said.host.startswith("/"):
             parameters |= {"sslmode": "verify-full", "sslrootcert": said.sslrootcert}
-        external.check(parameters)
+        for finding in external.check(parameters, said.name):
+            sys.stderr.write(f"strongroom: the database server's {finding.words()}\n")
         return parameters
 
 
@@ -215,8 +223,10 @@ def _check_port(listen: str, port: int) -> None:
         try:
             probe.bind((listen, port))
         except OSError as why:
+            pid = neighbours.listener(port)
+            who = f" Process {pid} listens there." if pid else ""
             raise CannotStart(
-                f"Port {port} on {listen} cannot be used: {why.strerror}.",
+                f"Port {port} on {listen} cannot be used: {why.strerror}.{who}",
                 "Stop what uses it, or choose another with --port.",
             ) from None
 
