@@ -65,10 +65,42 @@ class Kind(IntEnum):
     GRANT_ENDED = 66
     FACTOR_ENROLLED = 67
     FIRST_ADMINISTRATOR = 68
+    ACCOUNT_LOCKED = 69
+    ACCOUNT_UNLOCKED = 70
+    GRANT_SUSPENDED = 71
+    GRANT_RESTORED = 72
+    GRANT_PROPOSED = 73
+    FACTOR_REMOVED = 74
+    RECOVERY_CODE_USED = 75
+    STEPPED_UP = 76
+    SESSION_ENDED = 77
+    PERSON_SWITCHED = 78
+    PERSON_CHANGED = 79
     # the installation
     INSTALLED = 80
     ACCOUNT_ADDED = 81
     SETTING_CHANGED = 82
+    PRINTER_ADDED = 83
+    PRINTER_RETIRED = 84
+    # despatch
+    LABEL_QUEUED = 100
+    LABEL_SENT = 101
+    LABEL_CONFIRMED = 102
+    LABEL_UNKNOWN = 103
+    LABEL_DECIDED = 104
+    LABEL_STOPPED = 105
+    LABEL_BOUGHT = 106
+    WAVE_MADE = 107
+    ORDER_HELD = 108
+    ORDER_RELEASED = 109
+    SHIPMENT_RECORDED = 110
+    SHIPMENT_CORRECTED = 111
+    SHIPMENT_CONFIRMED = 112
+    SHIPMENT_REFUSED = 113
+    # looking after those who look
+    OPENING_EXTENDED = 120
+    EXPLANATION_ASKED = 121
+    EXPLANATION_GIVEN = 122
 
 
 class Outcome(IntEnum):
@@ -88,6 +120,7 @@ class Actor(IntEnum):
     COMMAND = 6
     REHEARSAL = 7
     INSTALLER = 8
+    DESPATCH = 9
 
     @property
     def reference(self) -> bytes:
@@ -119,10 +152,17 @@ class Fact(IntEnum):
     CLAUSE = 19
     FROM_DAY = 20
     DUE = 21
+    COPIES = 22
+    PARCEL = 23
+    PRINT = 24
     PERSON = 64
     ROLE = 65
     PERMISSION = 66
     CASE = 67
+    PRINTER = 68
+    FACTOR = 69
+    SESSION = 70
+    ENTRY = 71
 
     @property
     def public(self) -> bool:
@@ -133,7 +173,9 @@ WIDTHS: Final[dict[Fact, int]] = {
     Fact.PART: 1, Fact.WRITE: 8, Fact.PURPOSE: 1, Fact.BORN: 4, Fact.DAY: 4, Fact.GENERATION: 2, Fact.TOKEN: 32,
     Fact.CALL: 16, Fact.COUNT: 8, Fact.REASON: 2, Fact.SIZE: 8, Fact.HASH: 32, Fact.FIELD: 1, Fact.STATE: 1,
     Fact.SECONDS: 8, Fact.MODE: 1, Fact.PEER: 1, Fact.VERSION: 4, Fact.CLAUSE: 2, Fact.FROM_DAY: 4, Fact.DUE: 8,
-    Fact.PERSON: 16, Fact.ROLE: 1, Fact.PERMISSION: 2, Fact.CASE: 8,
+    Fact.COPIES: 1, Fact.PARCEL: 2, Fact.PRINT: 16,
+    Fact.PERSON: 16, Fact.ROLE: 1, Fact.PERMISSION: 2, Fact.CASE: 8, Fact.PRINTER: 8, Fact.FACTOR: 1, Fact.SESSION: 16,
+    Fact.ENTRY: 16,
 }  # fmt: skip
 
 Facts = Mapping[Fact, int | bytes]

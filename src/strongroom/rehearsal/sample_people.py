@@ -20,6 +20,8 @@ NAMES: Final = {
     "packer": "Kit Oduya",
     "administrator": "Idris Penhale",
     "auditor": "Maren Tolley",
+    "manager": "Priya Castellan",
+    "security": "Owen Straker",
 }
 FILE: Final = "sample-people.json"
 

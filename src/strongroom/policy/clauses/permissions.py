@@ -14,12 +14,25 @@ class Permission(StrEnum):
     PUBLIC = "public"
     SIGNED_IN = "signed-in"
 
+    DESPATCH_DECIDE = "despatch:print:decide"
+    DESPATCH_HOLD = "despatch:order:hold"
+    DESPATCH_PACK = "despatch:order:pack"
+    DESPATCH_PICK = "despatch:wave:make"
+    DESPATCH_READ = "despatch:order:list"
     JOURNAL_READ = "journal:leaf:read"
     MARKETPLACE_ASK = "marketplace:account:ask"
     MARKETPLACE_READ = "marketplace:call:read"
     ORDERS_LIST = "orders:order:list"
     ORDERS_READ = "orders:order:read"
     ORDERS_REVEAL = "orders:part:reveal"
+    ORDERS_SEARCH = "orders:person:search"
+    OPENINGS_ASK = "openings:opening:ask"
+    OPENINGS_READ = "openings:opening:read"
+    PEOPLE_APPROVE = "people:grant:approve"
+    PEOPLE_MANAGE = "people:person:manage"
+    PEOPLE_READ = "people:person:read"
+    PRINTERS_MANAGE = "printers:printer:manage"
+    PRINTERS_READ = "printers:printer:read"
     RETENTION_READ = "retention:day:read"
 
 
@@ -31,6 +44,19 @@ NUMBERS = {
     Permission.ORDERS_READ: 5,
     Permission.ORDERS_REVEAL: 6,
     Permission.RETENTION_READ: 7,
+    Permission.DESPATCH_READ: 8,
+    Permission.DESPATCH_PICK: 9,
+    Permission.DESPATCH_PACK: 10,
+    Permission.DESPATCH_HOLD: 11,
+    Permission.DESPATCH_DECIDE: 12,
+    Permission.ORDERS_SEARCH: 13,
+    Permission.OPENINGS_READ: 14,
+    Permission.OPENINGS_ASK: 15,
+    Permission.PEOPLE_READ: 16,
+    Permission.PEOPLE_MANAGE: 17,
+    Permission.PEOPLE_APPROVE: 18,
+    Permission.PRINTERS_READ: 19,
+    Permission.PRINTERS_MANAGE: 20,
 }
 """What the journal says for each; never change or reuse one."""
 

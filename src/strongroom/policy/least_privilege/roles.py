@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from strongroom.policy.clauses.permissions import Permission
+from strongroom.policy.clauses.permissions import Permission as May
 
 
 class Role(StrEnum):
@@ -13,6 +13,8 @@ class Role(StrEnum):
     SUPPORT = "support"
     ADMINISTRATOR = "administrator"
     AUDITOR = "auditor"
+    MANAGER = "manager"
+    SECURITY = "security"
 
 
 @dataclass(frozen=True)
@@ -21,41 +23,102 @@ class RoleFacts:
 
     number: int
     words: str
-    permissions: frozenset[Permission]
+    permissions: frozenset[May]
 
     @property
     def reveals(self) -> bool:
-        return Permission.ORDERS_REVEAL in self.permissions
+        return May.ORDERS_REVEAL in self.permissions
 
 
 ROLES: dict[Role, RoleFacts] = {
     Role.PACKER: RoleFacts(
         1,
-        "Sees which orders must ship; opens nobody's data.",
-        frozenset({Permission.ORDERS_LIST, Permission.ORDERS_READ}),
+        "Picks, packs, prints despatch labels; never sees a customer's data on a screen.",
+        frozenset(
+            {
+                May.ORDERS_LIST,
+                May.ORDERS_READ,
+                May.DESPATCH_READ,
+                May.DESPATCH_PICK,
+                May.DESPATCH_PACK,
+                May.DESPATCH_DECIDE,
+                May.PRINTERS_READ,
+            }
+        ),
     ),
     Role.SUPPORT: RoleFacts(
         2,
         "Answers buyers; opens one order's data for a stated purpose, for 60 seconds.",
-        frozenset({Permission.ORDERS_LIST, Permission.ORDERS_READ, Permission.ORDERS_REVEAL}),
+        frozenset({May.ORDERS_LIST, May.ORDERS_READ, May.ORDERS_REVEAL, May.ORDERS_SEARCH, May.DESPATCH_READ}),
+    ),
+    Role.MANAGER: RoleFacts(
+        5,
+        "Runs the shift: waves, holds, undecided prints; sees who opened what, never the data itself.",
+        frozenset(
+            {
+                May.ORDERS_LIST,
+                May.ORDERS_READ,
+                May.DESPATCH_READ,
+                May.DESPATCH_PICK,
+                May.DESPATCH_HOLD,
+                May.DESPATCH_DECIDE,
+                May.PRINTERS_READ,
+                May.OPENINGS_READ,
+                May.OPENINGS_ASK,
+                May.PEOPLE_READ,
+                May.PEOPLE_APPROVE,
+                May.RETENTION_READ,
+            }
+        ),
+    ),
+    Role.SECURITY: RoleFacts(
+        6,
+        "Watches who opens and prints what and asks why; unlocks nobody alone, opens nobody's data.",
+        frozenset(
+            {
+                May.OPENINGS_READ,
+                May.OPENINGS_ASK,
+                May.JOURNAL_READ,
+                May.MARKETPLACE_READ,
+                May.RETENTION_READ,
+                May.PEOPLE_READ,
+                May.PEOPLE_APPROVE,
+                May.PRINTERS_READ,
+            }
+        ),
     ),
     Role.ADMINISTRATOR: RoleFacts(
         3,
-        "Runs the installation; never opens a customer's data.",
+        "Runs the installation: people, printers, marketplace; never opens a customer's data.",
         frozenset(
             {
-                Permission.ORDERS_LIST,
-                Permission.ORDERS_READ,
-                Permission.RETENTION_READ,
-                Permission.MARKETPLACE_READ,
-                Permission.MARKETPLACE_ASK,
-                Permission.JOURNAL_READ,
+                May.ORDERS_LIST,
+                May.ORDERS_READ,
+                May.DESPATCH_READ,
+                May.RETENTION_READ,
+                May.MARKETPLACE_READ,
+                May.MARKETPLACE_ASK,
+                May.JOURNAL_READ,
+                May.PEOPLE_READ,
+                May.PEOPLE_MANAGE,
+                May.PEOPLE_APPROVE,
+                May.PRINTERS_READ,
+                May.PRINTERS_MANAGE,
             }
         ),
     ),
     Role.AUDITOR: RoleFacts(
         4,
         "Reads evidence; changes nothing and opens nobody's data.",
-        frozenset({Permission.RETENTION_READ, Permission.MARKETPLACE_READ, Permission.JOURNAL_READ}),
+        frozenset(
+            {
+                May.RETENTION_READ,
+                May.MARKETPLACE_READ,
+                May.JOURNAL_READ,
+                May.OPENINGS_READ,
+                May.PEOPLE_READ,
+                May.PRINTERS_READ,
+            }
+        ),
     ),
 }
