@@ -15,6 +15,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
 
 from strongroom.application import gateway
+from strongroom.application.despatch import prints, shipments
 from strongroom.application.receipt.actions import receive
 from strongroom.formats.clock import Clock
 from strongroom.formats.leaf import Actor, Kind
@@ -49,6 +50,7 @@ class Worker:
         poll_every: timedelta,
         rest: float,
         after_round: Callable[[int], None],
+        sender: tuple[str, ...] = (),
     ) -> None:
         self._clock = clock
         self._marketplace = marketplace
@@ -61,20 +63,37 @@ class Worker:
         self._received_at: datetime | None = None
         self._kept_at: datetime | None = None
         self._said: dict[str, float] = {}
+        self._sender = sender
 
     def run(self, stop: threading.Event) -> None:
-        """Work until told to stop."""
+        """Work until told to stop. Labels have a thread of their own: no packer waits for Amazon's answer."""
+        printing = threading.Thread(target=self._print, args=(stop,), name="printing")
+        printing.start()
         while not stop.is_set():
             steps = self._clock.steps()
             if self._round():
                 self._after_round(steps)
             stop.wait(self._rest)
+        printing.join()
+
+    def _print(self, stop: threading.Event) -> None:
+        """Queued labels, and how the printers are. In a connection of its own."""
+        try:
+            while not stop.is_set():
+                self._guarded(self._print_due)
+                self._guarded(prints.ask_printers)
+                stop.wait(self._rest)
+        finally:
+            connection.close()
+
+    def _print_due(self) -> None:
+        prints.print_due(sender=self._sender)
 
     def _round(self) -> bool:
         """One look at everything due; whether all of it went through. What fails does not keep the rest from its turn:
         while a clock's claim stands, or the broker is locked, Amazon must still be asked and dead days still dropped.
         """
-        parts = (self.sequence, self._keep_if_due, self._receive_if_due, self.sequence)
+        parts = (self.sequence, self._keep_if_due, self._receive_if_due, self._tell_amazon, self.sequence)
         done = [self._guarded(part) for part in parts]  # all take their turn, whatever the first says
         return all(done)
 
@@ -129,6 +148,18 @@ class Worker:
             finally:
                 Receiver.objects.filter(account_id=account, lease_holder=self._id).update(lease_until=None)
 
+    def _tell_amazon(self) -> None:
+        """Parcels that left are told as soon as they are due, not only when orders are read."""
+        if self._marketplace is None:
+            return
+        for account in selling_accounts():
+            if not shipments.is_due(account):
+                continue
+            try:
+                shipments.tell_due(account=account, client=self._client(account, self._marketplace))
+            except MarketplaceError as problem:
+                self._failed(account, problem)
+
     def _client(self, account: int, settings: gateway.Settings) -> Client:
         if account not in self._clients:
             self._clients[account] = gateway.client(account, settings, self._clock)
@@ -148,6 +179,7 @@ class Worker:
         """What went wrong, by its type; told in the journal when it needs a person and is new."""
         name = type(problem).__name__
         with transaction.atomic():
+            Receiver.objects.get_or_create(account_id=account)
             receiver = Receiver.objects.select_for_update().get(account_id=account)
             if receiver.failure != name and isinstance(problem, (RoleMissing, TokenRevoked)):
                 journal.record(Kind.MARKETPLACE_REFUSED, by=Actor.RECEIPT.reference, account=account)

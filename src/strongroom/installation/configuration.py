@@ -59,10 +59,12 @@ class Web:
 
 @dataclass(frozen=True)
 class Company:
-    """Who the seller is, and whom to write to (mail addresses)."""
+    """Who the seller is, whom to write to (mail addresses), and where parcels come from (lines; two letters)."""
 
     name: str = "Strongroom"
     contacts: tuple[str, ...] = ()
+    address: tuple[str, ...] = ()
+    country: str = "GB"
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,8 @@ class Budgets:
         if entry.kind is Kind.OPENED:
             purpose = entry.facts.get(Fact.PURPOSE)
             if isinstance(purpose, int) and purpose in Purpose.__members__.values():
-                peer = Peer.WEB if Peer.WEB in OPENS[Purpose(purpose)].peers else Peer.WORKER
+                by_a_process = entry.by[:15] == bytes(15)  # the worker follows parcels under its own name
+                peer = Peer.WEB if Peer.WEB in OPENS[Purpose(purpose)].peers and not by_a_process else Peer.WORKER
                 self._count(self._openings(peer, entry.by), entry.at)
         elif entry.kind is Kind.SEARCHED:
             self._count(self._searches(entry.by), entry.at)

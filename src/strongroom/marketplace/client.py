@@ -22,16 +22,19 @@ from strongroom.marketplace import errors, parse
 from strongroom.marketplace.errors import MarketplaceError
 from strongroom.marketplace.limits import LIMITS
 from strongroom.marketplace.protocols import Bucket, CallLog, DateHeard
-from strongroom.marketplace.records import Page, Participation
+from strongroom.marketplace.records import Packages, Page, Participation
 from strongroom.marketplace.tokens import Tokens
 from strongroom.marketplace.transport import Reply, Transport
 
 ORDERS: Final = "/orders/2026-01-01/orders"
 STATES_DATA: Final = "FULFILLMENT"
+PARCELS: Final = "FULFILLMENT,PACKAGES"
 PERSONAL_DATA: Final = "BUYER,RECIPIENT,FULFILLMENT"
 """The smallest sets: states never ask for a person; PII only for what the merchant must still ship (RR-1)."""
 TO_SHIP: Final = "UNSHIPPED,PARTIALLY_SHIPPED"
 RETRY_AFTER: Final = 60.0
+OTHER: Final = "Other"
+"""The carrier code that must go with a carrier's name (`PackageDetail`, v0)."""
 
 T = TypeVar("T")
 
@@ -101,12 +104,18 @@ class Client:
         self, *, order_id: str, marketplace_id: str, reference: str, carrier: str, tracking: Secret, shipped: datetime,
         items: Sequence[ShippedItem],
     ) -> uuid.UUID:  # fmt: skip
-        """Tell Amazon that a parcel left (v0); the call's reference. Read the order back before repeating it."""
+        """Tell Amazon that a parcel left (v0); the call's reference. Read the order back before repeating it.
+
+        Raises `ValueError` for what no parcel can be: nothing is asked then.
+        """
+        if not reference.isdigit() or not items or any(item.quantity < 1 for item in items):
+            raise ValueError("a parcel has a number for its reference, and pieces in it")
         body = {
             "marketplaceId": marketplace_id,
             "packageDetail": {
                 "packageReferenceId": reference,
                 "carrierCode": carrier,
+                **({"carrierName": "Own delivery"} if carrier == OTHER else {}),
                 "trackingNumber": tracking.text(),
                 "shipDate": _instant(shipped),
                 "orderItems": [{"orderItemId": i.order_item_id, "quantity": i.quantity} for i in items],
@@ -114,6 +123,13 @@ class Client:
         }
         path = f"/orders/v0/orders/{quote(order_id, safe='')}/shipmentConfirmation"
         return self._call("confirmShipment", "POST", path, lambda _, call: call, content=Secret(json.dumps(body)))
+
+    def read_back(self, order_id: str) -> Packages:
+        """What parcels Amazon knows of an order. The recipient is not asked for."""
+        return self._call(
+            "getOrder", "GET", f"{ORDERS}/{quote(order_id, safe='')}",
+            lambda body, call: parse.packages(body, call=call), parameters={"includedData": Secret(PARCELS)},
+        )  # fmt: skip
 
     def participations(self) -> tuple[Participation, ...]:
         return self._call(

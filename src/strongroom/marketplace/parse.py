@@ -11,7 +11,15 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from strongroom.formats.secret import Secret
-from strongroom.marketplace.records import ItemRecord, OrderRecord, Page, Participation, PersonalData
+from strongroom.marketplace.records import (
+    ItemRecord,
+    OrderRecord,
+    PackageRecord,
+    Packages,
+    Page,
+    Participation,
+    PersonalData,
+)
 
 _ORDER_ID: Final = re.compile(r"[0-9A-Za-z-]{1,40}")
 _WORD: Final = re.compile(r"[A-Z][A-Z0-9_]{0,39}")
@@ -135,6 +143,26 @@ def order_page(body: Any, *, call: uuid.UUID, keep: bool, asked_recipient: bool)
         counter, [body["order"]], call=call, keep=keep, asked_recipient=asked_recipient, next_token=None,
         last_updated_before=None, created_before=None,
     )  # fmt: skip
+
+
+def packages(body: Any, *, call: uuid.UUID) -> Packages:
+    """`getOrder`'s answer, read for its parcels only."""
+    if not isinstance(body, dict) or not isinstance(body.get("order"), dict):
+        raise NotAnAnswer("an order was asked for")
+    counter, found = Counter(), []
+    for row in counter.rows(body["order"].get("packages"), 100):
+        table = counter.table(row)
+        reference = counter.text(table.get("packageReferenceId"), 40)
+        number = table.get("trackingNumber")
+        items = [counter.table(item) for item in counter.rows(table.get("packageItems"), MOST_ITEMS)]
+        pieces = {
+            counter.text(item.get("orderItemId"), 40) or "": counter.count(item.get("quantity")) for item in items
+        }
+        if reference:
+            tracking = Secret(number[:200].encode("utf-8", "replace")) if isinstance(number, str) and number else None
+            found.append(PackageRecord(reference, tracking, counter.moment(table.get("shipTime")), pieces))
+    status = counter.word(counter.table(body["order"].get("fulfillment")).get("fulfillmentStatus"), "UNRECOGNISED")
+    return Packages(tuple(found), status, call, counter.dropped)
 
 
 def participations(body: Any) -> tuple[Participation, ...]:

@@ -76,6 +76,26 @@ class Page:
 
 
 @dataclass(frozen=True)
+class PackageRecord:
+    """A parcel as Amazon knows it: our reference for it, its number (a secret), when it left, pieces by item."""
+
+    reference: str
+    tracking: Secret | None
+    shipped: datetime | None
+    pieces: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Packages:
+    """An order's parcels at Amazon, with its own word for the order's state."""
+
+    packages: tuple[PackageRecord, ...]
+    status: str
+    call: uuid.UUID
+    dropped: int = 0
+
+
+@dataclass(frozen=True)
 class Participation:
     """A marketplace in which the account sells."""
 

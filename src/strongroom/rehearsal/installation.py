@@ -1,6 +1,7 @@
 """A whole rehearsal installation: simulated Amazon, movable clock, and the same processes as live (DESIGN 2, 10)."""
 
 import json
+import math
 import os
 import secrets
 import socket
@@ -26,11 +27,14 @@ STEP_WITHIN: Final = 60.0
 
 
 class Rehearsal:
-    """Starts everything in a folder; `days` of business begin that long before now. A live folder is refused."""
+    """Starts everything in a folder; `days` of business begin that long before now. A live folder is refused.
+
+    `hands_off`: days after the beginning from which on nothing is despatched by itself, so that packers have work.
+    """
 
     def __init__(
         self, data: Path, *, port: int, days: int, seed: int = 1, orders_per_day: float = 10.0,
-        pg_bindir: Path | None = None, marketplace_port: int = 0,
+        hands_off: float = math.inf, pg_bindir: Path | None = None, marketplace_port: int = 0,
     ) -> None:  # fmt: skip
         self.folders = Folders(data)
         self.folders.make()
@@ -38,8 +42,10 @@ class Rehearsal:
         self.is_new = not (data / "clock").exists()
         self.clock = ClockDriver(data / "clock", start=time.time() - days * 86_400)
         self._begin = self._remember_begin()
+        self._hands_off = hands_off
         self._seed, self._orders_per_day = seed, orders_per_day
         self._marketplace_port = marketplace_port or _free_port()
+        self._printer_port = _free_port()
         self._configure(port)
         self.running = Running(self.folders, load(self.folders.configuration), self._entries(), pg_bindir=pg_bindir)
 
@@ -61,6 +67,7 @@ class Rehearsal:
             unlock.touch(mode=0o600)
             unlock.write_bytes(os.urandom(32))
         self._start_marketplace()
+        self._start_printer()
         self.running.create_keys("--unlock-file", str(unlock))
         self.running.start_database()
         self.running.migrate()
@@ -68,6 +75,7 @@ class Rehearsal:
         self.running.run("web", ["-m", "strongroom.rehearsal.sample_people"])
         self.running.start_website()
         self.running.start_worker()
+        self.running.run("web", ["-m", "strongroom.rehearsal.sample_shop"])
 
     def step(self, seconds: float) -> None:
         """Move the clock on and wait until the worker has done what became due."""
@@ -101,17 +109,46 @@ class Rehearsal:
                 [sys.executable, "-m", "strongroom.rehearsal.marketplace", "--folder", str(folder), "--control",
                  str(self.folders.run / "marketplace.sock"), "--clock", str(self.folders.data / "clock"), "--port",
                  str(self._marketplace_port), "--seed", str(self._seed), "--start", str(self._begin),
-                 "--orders-per-day", str(self._orders_per_day), "--client-id", CLIENT_ID, "--ready-fd", "{ready}"],
+                 "--orders-per-day", str(self._orders_per_day), "--hands-off",
+                 str(self._begin + self._hands_off * 86_400), "--client-id", CLIENT_ID, "--ready-fd", "{ready}"],
                 needs_ready_line=True,
             )
         )  # fmt: skip
+
+    @property
+    def printer_address(self) -> str:
+        """Where the rehearsal's printer shows its tray."""
+        return f"https://localhost:{self._printer_port}/"
+
+    def printer(self, word: str) -> int:
+        """Ask the printer for a fault by name, or for `printed`; how many labels it printed so far."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connected:
+            connected.connect(str(self.folders.run / "printer.sock"))
+            connected.sendall(f"{word}\n".encode())
+            return int(connected.recv(64))
+
+    def _start_printer(self) -> None:
+        folder = self.folders.data / "printer"
+        self.running.supervisor.start(
+            Process(
+                "printer",
+                [sys.executable, "-m", "strongroom.rehearsal.printer", "--folder", str(folder), "--control",
+                 str(self.folders.run / "printer.sock"), "--port", str(self._printer_port), "--ready-fd", "{ready}"],
+                needs_ready_line=True,
+            )
+        )  # fmt: skip
+        (self.folders.data / "printer" / "uri").write_text(
+            f"ipps://localhost:{self._printer_port}/ipp/print", encoding="utf-8"
+        )
 
     def _configure(self, port: int) -> None:
         """The rehearsal's `strongroom.toml`: what points at Amazon live points at the simulator here."""
         here = f"https://localhost:{self._marketplace_port}"
         places = ", ".join(f'"{id_}"' for id_, _, _ in MARKETPLACES.values())
         self.folders.configuration.write_text(
-            f'[company]\nname = "Quillmarsh Toys"\n\n[web]\nport = {port}\n\n[marketplace]\nendpoint = "{here}"\n'
+            '[company]\nname = "Quillmarsh Toys"\ncountry = "GB"\n'
+            'address = ["Unit 4, Wharf Road", "Quillmarsh QM1 2AB"]\n\n'
+            f'[web]\nport = {port}\n\n[marketplace]\nendpoint = "{here}"\n'
             f'login_endpoint = "{here}/auth/o2/token"\nca_file = "{self.folders.marketplace / "ca.pem"}"\n'
             f'region = "eu"\nmarketplaces = [{places}]\nclient_id = "{CLIENT_ID}"\n',
             encoding="utf-8",

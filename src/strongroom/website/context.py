@@ -11,9 +11,12 @@ from strongroom.policy.least_privilege.models import Person
 from strongroom.policy.logging_and_monitoring.models import Installation
 
 NAVIGATION: Final = (
+    ("pack", "Pack station", Permission.DESPATCH_PACK),
+    ("worklist", "Worklist", Permission.DESPATCH_READ),
     ("orders", "Orders", Permission.ORDERS_LIST),
     ("retention", "Retention", Permission.RETENTION_READ),
     ("journal", "Journal", Permission.JOURNAL_READ),
+    ("printers", "Printers", Permission.PRINTERS_READ),
     ("marketplace", "Marketplace", Permission.MARKETPLACE_READ),
 )
 

@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "strongroom.website",
     *SECTIONS,
+    "strongroom.application.despatch",
     "strongroom.application.lookup",
     "strongroom.application.receipt",
 ]

@@ -36,7 +36,11 @@ def run(clock: Clock, *, poll_every: timedelta, rest: float, after_round: Callab
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    worker = Worker(clock=clock, marketplace=marketplace, poll_every=poll_every, rest=rest, after_round=after_round)
+    company = configuration.company
+    worker = Worker(
+        clock=clock, marketplace=marketplace, poll_every=poll_every, rest=rest, after_round=after_round,
+        sender=(company.name, *company.address, company.country),
+    )  # fmt: skip
     worker.run(stop)
     return 0
 

@@ -25,11 +25,11 @@ from strongroom.policy.clauses import terms
 from strongroom.policy.definitions import OrderState
 from strongroom.policy.encryption_and_storage import broker
 from strongroom.policy.encryption_and_storage.actions import Written, know_keys, to_seal, write_rows
-from strongroom.policy.encryption_and_storage.broker import KeyOfDay
 from strongroom.policy.logging_and_monitoring import journal
-from strongroom.policy.obligations.actions import ObligationKind, of_day, open_obligation, satisfy
+from strongroom.policy.obligations.actions import ObligationKind, open_obligation, satisfy
 from strongroom.policy.obligations.models import Obligation
-from strongroom.policy.retention_and_recovery.models import Order, OrderItem, Receiver
+from strongroom.policy.retention_and_recovery.actions import promise_to_forget
+from strongroom.policy.retention_and_recovery.models import Order, OrderItem, Receiver, Stock
 
 OVERLAP: Final = timedelta(minutes=10)
 FIRST_WINDOW: Final = timedelta(days=30)
@@ -143,12 +143,23 @@ def _new_order(account: int, record: OrderRecord, hash_: bytes, version: int, no
 
 
 def _insert(new: Sequence[tuple[Order, OrderRecord]], call: uuid.UUID, now: datetime) -> None:
+    places = _places(new)
     for order, record in new:
         _set_state(order, record, None, call, now)
+        order.warehouse = next((places[item.sku] for item in record.items if item.sku in places), "")
     Order.objects.bulk_create([order for order, _ in new])
     for order, _ in new:
         _journal_end(order, None)
     OrderItem.objects.bulk_create([item for order, record in new for item in _items(order, record)])
+
+
+def _places(new: Sequence[tuple[Order, OrderRecord]]) -> dict[str | None, str]:
+    """The warehouse of each SKU in these orders, as far as stock is known."""
+    skus = {item.sku for _, record in new for item in record.items if item.sku}
+    accounts = {order.account_id for order, _ in new}
+    if len(accounts) != 1:
+        return {}
+    return dict(Stock.objects.filter(account_id=accounts.pop(), sku__in=skus).values_list("sku", "warehouse"))
 
 
 def _change(order: Order, record: OrderRecord, call: uuid.UUID, now: datetime) -> None:
@@ -174,6 +185,7 @@ def _set_state(order: Order, record: OrderRecord, known: Known | None, call: uui
     order.cancelled_at = rules.cancelled_at(known=known, state=state, updated_at=record.updated, now=now)
     order.done_on = rules.done_on(known=known, state=state, now=now)
     order.lines, order.units = len(record.items), sum(item.quantity for item in record.items)
+    order.priority = rules.priority_of(record.service_level)
 
 
 def _journal_end(order: Order, before: Known | None) -> None:
@@ -252,7 +264,7 @@ def _seal_page(*, account: int, page: Page, done: Received) -> None:
             ]
             know_keys(account=account, keys=keys)
             done.sealed += write_rows(account=account, rows=rows)
-            _promise(account=account, keys=keys)
+            promise_to_forget(account=account, keys=keys)
         for order, record in due:
             _mark_sealed(order, record, done)
 
@@ -291,20 +303,6 @@ def _mark_sealed(order: Order, record: OrderRecord, done: Received) -> None:
                 subject=order.ref.bytes,
                 facts={Fact.CALL: order.call.bytes},
             )
-
-
-def _promise(*, account: int, keys: Sequence[KeyOfDay]) -> None:
-    """Every day that sealed has its obligation: gone within the term of the clause, counted from receipt (RR-2)."""
-    for key in keys:
-        day = definitions.day_of_number(key.day)
-        start = definitions.moment(key.day * 86_400_000)
-        open_obligation(
-            account=account,
-            kind=ObligationKind.FORGET_DAY,
-            subject=of_day(day),
-            due_at=start + terms.span("remove_pii_after"),
-            by=Actor.RECEIPT,
-        )
 
 
 def _ask_again(*, account: int, client: Client, done: Received) -> None:

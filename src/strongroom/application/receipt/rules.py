@@ -75,3 +75,11 @@ def wants_personal_data(
     if fulfilled_by != MERCHANT or state not in TO_SHIP or done_on is not None:
         return False
     return sealed_version is None or updated_at > sealed_version
+
+
+EXPEDITED: Final = {"sameday": 3, "nextday": 3, "secondday": 2, "expedited": 2, "scheduled": 1, "priority": 2}
+
+
+def priority_of(service: str | None) -> int:
+    """0 for standard service, more the faster the buyer paid for (Amazon's shipping service categories)."""
+    return EXPEDITED.get((service or "").lower().replace("-", "").replace(" ", ""), 0)

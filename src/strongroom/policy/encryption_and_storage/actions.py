@@ -70,6 +70,16 @@ def write_rows(*, account: int, rows: Sequence[Written]) -> int:
     return written
 
 
+def write_tracking(*, account: int, row: Written) -> None:
+    """Put a sealed tracking number into its partition, in the caller's transaction: the one part that pages seal."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT seal_tracking(%s, %s, %s, %s, %s::smallint, %s, %s)",
+            [account, row.order, row.write, definitions.day_of_number(row.sealed.day.day), row.sealed.day.generation,
+             row.sealed.bundle, row.sealed.body],
+        )  # fmt: skip
+
+
 def move_rows(*, account: int, order: uuid.UUID, rows: Sequence[tuple[Located, Sealed]]) -> int:
     """Put an order's parts under another day's key, in the caller's transaction; bodies stay as they are."""
     columns = [broker.index_columns(new.indexes) for _, new in rows]

@@ -1,6 +1,48 @@
-"""Sealed parts and the days they can be opened in. Only ciphertext reaches these tables (ES-1)."""
+"""Sealed parts and the days they can be opened in, printers and the ledger of labels (ES-1, ES-4, ES-5).
+
+Only ciphertext reaches `sealed`; no table here holds an address, and a print is known by references alone.
+"""
+
+from enum import IntEnum, StrEnum
 
 from django.db import models
+
+
+class PrintState(StrEnum):
+    """Where a label is. The words stand in the database.
+
+    From `sent` on it may be on paper; `unknown` is decided by a person, never printed again by itself (I19).
+    """
+
+    QUEUED = "queued"
+    SENT = "sent"
+    CONFIRMED = "confirmed"
+    UNKNOWN = "unknown"
+    STOPPED = "stopped"
+    LOST = "lost"
+
+
+class PrintReason(IntEnum):
+    """Why a label is printed; the numbers stand in the database and the journal."""
+
+    FIRST = 1
+    DAMAGED = 2
+    MISFEED = 3
+    MISSING = 4
+    DID_NOT_COME_OUT = 5
+
+    @property
+    def words(self) -> str:
+        return REASON_WORDS[self]
+
+
+REASON_WORDS = {
+    PrintReason.FIRST: "first label",
+    PrintReason.DAMAGED: "damaged",
+    PrintReason.MISFEED: "misfed",
+    PrintReason.MISSING: "lost",
+    PrintReason.DID_NOT_COME_OUT: "did not come out",
+}
 
 
 class DayKey(models.Model):
@@ -52,3 +94,79 @@ class Sealed(models.Model):
     class Meta:
         db_table = "sealed"
         managed = False  # Django knows no partitioned tables; the migration makes it
+
+
+class Printer(models.Model):
+    """A registered label printer: its address and the SHA-256 of the only certificate it is believed with (ET-1).
+
+    Local table. `second` takes over while this one is down; `format` is what it prints, `pdf` or `zpl`.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    name = models.CharField(max_length=20, unique=True)
+    place = models.CharField(max_length=40)
+    uri = models.CharField(max_length=200)
+    fingerprint = models.BinaryField()
+    format = models.CharField(max_length=4)
+    second = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")
+    added_at = models.DateTimeField()
+    retired_at = models.DateTimeField(null=True)
+    condition = models.CharField(max_length=12)
+    reasons = models.CharField(max_length=120)
+    asked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "printer"
+        constraints = (
+            models.CheckConstraint(condition=models.Q(uri__startswith="ipps://"), name="printer_speaks_tls_only"),
+            models.CheckConstraint(condition=models.Q(format__in=["pdf", "zpl"]), name="printer_format_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(condition__in=["unasked", "ready", "busy", "stopped", "down", "wrong"]),
+                name="printer_condition_is_known",
+            ),
+        )
+
+
+class LabelPrint(models.Model):
+    """The print ledger, and the queue: one row a label, by references only. Account table; never deleted (ES-4).
+
+    `printer` is a printer's id without a foreign key, `by` a person's reference of that year, `job` the printer's
+    number for it, `since` when the state began.
+    """
+
+    pk = models.CompositePrimaryKey("account_id", "id")
+    account_id = models.BigIntegerField()
+    id = models.UUIDField()
+    order_ref = models.UUIDField()
+    parcel = models.SmallIntegerField()
+    reason = models.SmallIntegerField()
+    copies = models.SmallIntegerField()
+    printer = models.BigIntegerField()
+    by = models.UUIDField()
+    state = models.CharField(max_length=10)
+    queued_at = models.DateTimeField()
+    since = models.DateTimeField()
+    try_at = models.DateTimeField()
+    tries = models.IntegerField()
+    claimed_until = models.DateTimeField(null=True)
+    job = models.IntegerField(null=True)
+    problem = models.CharField(max_length=40, null=True)
+    decided_by = models.UUIDField(null=True)
+
+    class Meta:
+        db_table = "label_print"
+        constraints = (
+            models.UniqueConstraint(
+                fields=["account_id", "order_ref", "parcel"],
+                condition=models.Q(reason=PrintReason.FIRST) & ~models.Q(state__in=["stopped", "lost"]),
+                name="label_is_printed_first_once",
+            ),
+            models.CheckConstraint(condition=models.Q(state__in=list(PrintState)), name="label_state_is_known"),
+            models.CheckConstraint(condition=models.Q(reason__in=list(PrintReason)), name="label_reason_is_known"),
+            models.CheckConstraint(condition=models.Q(copies=1), name="label_is_one_copy"),
+        )
+        indexes = (
+            models.Index(fields=["account_id", "order_ref"], name="label_print_by_order"),
+            models.Index(fields=["account_id", "state", "try_at"], name="label_print_by_state"),
+            models.Index(fields=["account_id", "queued_at"], name="label_print_by_time"),
+        )

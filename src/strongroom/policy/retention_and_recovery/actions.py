@@ -23,14 +23,15 @@ from strongroom.policy.clauses import terms
 from strongroom.policy.definitions import OrderState
 from strongroom.policy.encryption_and_storage import actions as storage
 from strongroom.policy.encryption_and_storage import broker
+from strongroom.policy.encryption_and_storage.broker import KeyOfDay
 from strongroom.policy.encryption_and_storage.connection import Forgotten
-from strongroom.policy.encryption_and_storage.models import DayKey, Sealed, SealedPart
+from strongroom.policy.encryption_and_storage.models import DayKey, LabelPrint, PrintState, Sealed, SealedPart
 from strongroom.policy.logging_and_monitoring import journal
 from strongroom.policy.logging_and_monitoring.models import Alarm, SellingAccount
 from strongroom.policy.obligations.actions import ObligationKind, of_day, open_obligation, satisfy
 from strongroom.policy.obligations.models import Obligation
 from strongroom.policy.retention_and_recovery import rules
-from strongroom.policy.retention_and_recovery.models import Order, OrderItem
+from strongroom.policy.retention_and_recovery.models import Order, OrderItem, Parcel, ParcelItem
 
 DAYS_AHEAD: Final = 7
 STATE_NUMBERS: Final = {OrderState.TO_SHIP: 1, OrderState.PART_SHIPPED: 2}
@@ -163,6 +164,18 @@ def tombstone_due(*, account: int, kept: Kept) -> None:
                 _erase(Order.objects.select_for_update().get(account_id=account, ref=order.ref), kept)
 
 
+def promise_to_forget(*, account: int, keys: Sequence[KeyOfDay], by: Actor = Actor.RECEIPT) -> None:
+    """Every day that sealed has its obligation: gone within the term of the clause, counted from its start (RR-2)."""
+    for key in keys:
+        open_obligation(
+            account=account,
+            kind=ObligationKind.FORGET_DAY,
+            subject=of_day(definitions.day_of_number(key.day)),
+            due_at=definitions.moment(key.day * 86_400_000) + terms.span("remove_pii_after"),
+            by=by,
+        )
+
+
 def carry_due(*, account: int, kept: Kept) -> None:
     """Carry what is still to ship and sealed under a day in its last 96 hours; ask Amazon where its answer is old."""
     now, window = definitions.now(), terms.span("carry_window")
@@ -218,14 +231,7 @@ def carry(*, account: int, order: Order, day: date) -> int:
     with transaction.atomic(durable=True):
         storage.know_keys(account=account, keys=keys)
         storage.move_rows(account=account, order=order.ref, rows=list(zip(located, sealed, strict=True)))
-        for key in keys:
-            open_obligation(
-                account=account,
-                kind=ObligationKind.FORGET_DAY,
-                subject=of_day(definitions.day_of_number(key.day)),
-                due_at=definitions.moment(key.day * 86_400_000) + terms.span("remove_pii_after"),
-                by=Actor.RETENTION,
-            )
+        promise_to_forget(account=account, keys=keys, by=Actor.RETENTION)
     return 1
 
 
@@ -237,9 +243,10 @@ def _to_carry(account: int, day: date) -> Iterable[tuple[Order, rules.Carriable]
     orders = Order.objects.filter(
         account_id=account, ref__in=list(parts), done_on__isnull=True, state__in=list(STATE_NUMBERS)
     )
+    gone = _left(account, list(parts))
     for order in orders:
         born = min(b for _, b in parts[order.ref])
-        left = any(part == Part.TRACKING for part, _ in parts[order.ref])
+        left = order.ref in gone or any(part == Part.TRACKING for part, _ in parts[order.ref])
         yield (
             order,
             rules.Carriable(
@@ -252,6 +259,15 @@ def _to_carry(account: int, day: date) -> Iterable[tuple[Order, rules.Carriable]
                 order.left_confirmed,
             ),
         )
+
+
+def _left(account: int, refs: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    """Orders of which our own rows say that something left: a parcel, or a label printed more than 14 days ago."""
+    parcels = Parcel.objects.filter(account_id=account, order_ref__in=refs, left_at__isnull=False)
+    long_ago = definitions.now() - terms.span("label_means_left")
+    labels = LabelPrint.objects.filter(account_id=account, order_ref__in=refs, queued_at__lt=long_ago)
+    labels = labels.exclude(state__in=[PrintState.STOPPED, PrintState.LOST])
+    return {*parcels.values_list("order_ref", flat=True), *labels.values_list("order_ref", flat=True)}
 
 
 def _ask_again(*, account: int, order: Order, day: date) -> None:
@@ -292,6 +308,7 @@ def _erase(order: Order, kept: Kept) -> None:
         order.save(update_fields=["done_on"])
     storage.erase_rows(account=order.account_id, order=order.ref)
     OrderItem.objects.filter(account_id=order.account_id, order_ref=order.ref).delete()
+    ParcelItem.objects.filter(account_id=order.account_id, order_ref=order.ref).delete()
     order.order_id, order.erased_at = None, now
     order.save(update_fields=["order_id", "erased_at"])
     journal.record(

@@ -1,5 +1,7 @@
 """Orders without people: states, dates and counts. What could name a customer is sealed elsewhere and dies."""
 
+from enum import StrEnum
+
 from django.db import models
 
 from strongroom.policy.definitions import OrderState
@@ -41,6 +43,11 @@ class Order(models.Model):
     done_on = models.DateTimeField(null=True)
     left_confirmed = models.BooleanField()
     origin = models.CharField(max_length=8)
+    priority = models.SmallIntegerField(default=0)
+    warehouse = models.CharField(max_length=20, default="")
+    wave = models.IntegerField(null=True)
+    held_for = models.SmallIntegerField(null=True)
+    held_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "amazon_order"
@@ -58,6 +65,11 @@ class Order(models.Model):
         indexes = (
             models.Index(fields=["account_id", "received_at"], name="order_by_receipt"),
             models.Index(fields=["account_id", "state", "ship_by"], name="order_by_state"),
+            models.Index(
+                fields=["account_id", "ship_by", "-priority", "ref"],
+                condition=models.Q(done_on__isnull=True, fulfilled_by="MERCHANT"),
+                name="order_by_urgency",
+            ),
         )
 
 
@@ -77,6 +89,103 @@ class OrderItem(models.Model):
 
     class Meta:
         db_table = "order_item"
+
+
+class Stock(models.Model):
+    """What is known of a SKU: where it lies and what customs must be told. No person; account table.
+
+    `value` in hundredths of `currency`, `weight` in grams; `hs_code` and `origin` (ISO 3166) for CN22 and CN23.
+    """
+
+    pk = models.CompositePrimaryKey("account_id", "sku")
+    account_id = models.BigIntegerField()
+    sku = models.CharField(max_length=80)
+    title = models.CharField(max_length=80)
+    warehouse = models.CharField(max_length=20)
+    bin = models.CharField(max_length=20)
+    weight = models.IntegerField(null=True)
+    value = models.IntegerField(null=True)
+    currency = models.CharField(max_length=3)
+    hs_code = models.CharField(max_length=12)
+    origin = models.CharField(max_length=2)
+
+    class Meta:
+        db_table = "stock"
+
+
+class Wave(models.Model):
+    """Orders picked together. Account table; `by` a person's reference."""
+
+    pk = models.CompositePrimaryKey("account_id", "number")
+    account_id = models.BigIntegerField()
+    number = models.IntegerField()
+    made_at = models.DateTimeField()
+    by = models.UUIDField()
+    warehouse = models.CharField(max_length=20)
+    orders = models.IntegerField()
+
+    class Meta:
+        db_table = "wave"
+
+
+class ParcelState(StrEnum):
+    """Where a parcel is. The words stand in the database."""
+
+    PACKING = "packing"
+    LEFT = "left"
+    TOLD = "told"
+    REFUSED = "refused"
+
+
+class Parcel(models.Model):
+    """One parcel of an order. Carrier and tracking number are sealed; here is when it left, and whether Amazon knows.
+
+    `number` counts within the order and is the package reference Amazon is told; `version` counts what was told.
+    """
+
+    pk = models.CompositePrimaryKey("account_id", "order_ref", "number")
+    account_id = models.BigIntegerField()
+    order_ref = models.UUIDField()
+    number = models.SmallIntegerField()
+    state = models.CharField(max_length=10)
+    made_at = models.DateTimeField()
+    made_by = models.UUIDField()
+    left_at = models.DateTimeField(null=True)
+    left_by = models.UUIDField(null=True)
+    version = models.IntegerField()
+    told_version = models.IntegerField()
+    told_at = models.DateTimeField(null=True)
+    tries = models.IntegerField()
+    try_at = models.DateTimeField(null=True)
+    asked = models.BooleanField()
+    problem = models.CharField(max_length=40, null=True)
+
+    class Meta:
+        db_table = "parcel"
+        constraints = (
+            models.CheckConstraint(condition=models.Q(state__in=list(ParcelState)), name="parcel_state_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(state="packing", left_at__isnull=True)
+                | (~models.Q(state="packing") & models.Q(left_at__isnull=False)),
+                name="parcel_left_at_a_time",
+            ),
+        )
+        indexes = (models.Index(fields=["account_id", "state", "try_at"], name="parcel_by_state"),)
+
+
+class ParcelItem(models.Model):
+    """How many pieces of an order's line are in a parcel; dies with the line."""
+
+    pk = models.CompositePrimaryKey("account_id", "order_ref", "number", "line")
+    account_id = models.BigIntegerField()
+    order_ref = models.UUIDField()
+    number = models.SmallIntegerField()
+    line = models.SmallIntegerField()
+    quantity = models.IntegerField()
+
+    class Meta:
+        db_table = "parcel_item"
+        constraints = (models.CheckConstraint(condition=models.Q(quantity__gt=0), name="parcel_item_is_something"),)
 
 
 class Receiver(models.Model):

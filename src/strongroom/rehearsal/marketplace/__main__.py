@@ -1,6 +1,7 @@
 """`python -m strongroom.rehearsal.marketplace`: the simulated Amazon as a process of its own."""
 
 import argparse
+import math
 import os
 import signal
 import sys
@@ -27,7 +28,7 @@ def main(arguments: list[str]) -> int:
     amazon = Amazon(
         business=Business(
             seed=options.seed, start=options.start or clock.wall(), orders_per_day=options.orders_per_day,
-            despatch=not options.no_despatch,
+            despatch=not options.no_despatch, hands_off=options.hands_off,
         ),
         clock=clock, faults=Switchboard(), client_id=options.client_id,
         client_secret=_read(options.folder / "client-secret"), refresh_token=_read(options.folder / "refresh-token"),
@@ -54,6 +55,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--start", type=float, help="first moment of business, seconds since 1970")
     parser.add_argument("--orders-per-day", type=float, default=10.0)
     parser.add_argument("--no-despatch", action="store_true", help="leave despatching to Strongroom")
+    parser.add_argument("--hands-off", type=float, default=math.inf, help="from then on orders wait for a packer")
     parser.add_argument("--client-id", default="amzn1.application-oa2-client.rehearsal")
     parser.add_argument("--ready-fd", type=int)
     return parser.parse_args(arguments)

@@ -21,7 +21,7 @@ def order_json(order: SimulatedOrder, *, included: frozenset[str], roles: frozen
         answer["fulfillment"] = {
             "fulfillmentStatus": order.status,
             "fulfilledBy": order.fulfilled_by,
-            "fulfillmentServiceLevel": "STANDARD",
+            "fulfillmentServiceLevel": order.service,
             "shipByWindow": {"earliestDateTime": instant(order.created), "latestDateTime": instant(order.ship_by)},
             "deliverByWindow": {
                 "earliestDateTime": instant(order.ship_by),
@@ -32,7 +32,9 @@ def order_json(order: SimulatedOrder, *, included: frozenset[str], roles: frozen
         answer["buyer"] = _buyer(order)
     if "RECIPIENT" in included and "RECIPIENT" in roles and not order.no_recipient:
         answer["recipient"] = {"deliveryAddress": _address(order, now)}
-    if "PACKAGES" in included and order.shipped is not None:
+    if "PACKAGES" in included and order.packages:
+        answer["packages"] = [_told(package) for package in order.packages.values()]
+    elif "PACKAGES" in included and order.shipped is not None:
         answer["packages"] = [_package(order)]
     if "PROCEEDS" in included:
         total = sum(float(item.price) * item.quantity for item in order.items)
@@ -104,4 +106,19 @@ def _package(order: SimulatedOrder) -> dict[str, Any]:
         "shipTime": instant(order.shipped or order.updated),
         "trackingNumber": order.tracking,
         "packageItems": [{"orderItemId": i.item_id, "quantity": i.fulfilled} for i in order.items if i.fulfilled],
+    }
+
+
+def _told(detail: dict[str, Any]) -> dict[str, Any]:
+    """A parcel as its seller told it."""
+    return {
+        "packageReferenceId": str(detail["packageReferenceId"]),
+        "createdTime": detail["shipDate"],
+        "packageStatus": {"status": "SHIPPED"},
+        "carrier": detail.get("carrierName") or detail["carrierCode"],
+        "shipTime": detail["shipDate"],
+        "trackingNumber": detail["trackingNumber"],
+        "packageItems": [
+            {"orderItemId": item["orderItemId"], "quantity": item["quantity"]} for item in detail["orderItems"]
+        ],
     }

@@ -4,6 +4,7 @@ The world at a moment follows from seed, start and what tests injected; nothing 
 """
 
 import heapq
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -60,15 +61,20 @@ class SimulatedOrder:
     shipped: float | None = None
     tracking: str = field(default="", repr=False)
     no_recipient: bool = False
+    service: str = "STANDARD"
+    packages: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
 
 
 class Business:
     """All orders up to a moment. `advance` moves only forward."""
 
-    def __init__(self, *, seed: int, start: float, orders_per_day: float, despatch: bool = True) -> None:
+    def __init__(
+        self, *, seed: int, start: float, orders_per_day: float, despatch: bool = True, hands_off: float = math.inf
+    ) -> None:
+        """`hands_off`: from this moment on nothing is despatched here: that is left to whoever packs (Strongroom)."""
         self._rng = Random(seed)  # noqa: S311 - a rehearsal's dice, to be thrown alike each time
         self._rate = orders_per_day / DAY
-        self._despatch = despatch
+        self._hands_off = hands_off if despatch else start
         self._events: list[tuple[float, int, str, str]] = []
         self._count = 0
         self.now = start
@@ -100,6 +106,7 @@ class Business:
             "AMAZON" if amazon else "MERCHANT", customer, items, self.now + 2 * DAY, self.now + 5 * DAY,
             ["PRIME"] if rng.random() < 0.1 else [],
         )  # fmt: skip
+        order.service = "EXPEDITED" if self._count % 6 == 0 else "STANDARD"
         for name, value in what.items():
             setattr(order, name, value)
         self.orders[order_id] = order
@@ -135,6 +142,25 @@ class Business:
     def cancel(self, order_id: str) -> None:
         if self.orders[order_id].status != "SHIPPED":
             self._set(order_id, "CANCELLED")
+
+    def confirm_shipment(self, order_id: str, detail: dict[str, Any]) -> None:
+        """A parcel as its seller tells it. Told again under the same reference it replaces what was told before."""
+        order = self.orders[order_id]
+        reference = str(detail["packageReferenceId"])
+        if order.packages.get(reference) == detail:
+            return
+        order.packages[reference] = detail
+        gone: dict[str, int] = {}
+        for package in order.packages.values():
+            for item in package["orderItems"]:
+                gone[item["orderItemId"]] = gone.get(item["orderItemId"], 0) + int(item["quantity"])
+        order.items = [replace(i, fulfilled=max(i.fulfilled, gone.get(i.item_id, 0))) for i in order.items]
+        whole = all(item.fulfilled >= item.quantity for item in order.items)
+        if order.status != "SHIPPED":
+            order.shipped = self.now if whole else order.shipped
+            self._set(order_id, "SHIPPED" if whole else "PARTIALLY_SHIPPED")
+        else:
+            self._set(order_id, "SHIPPED")
 
     def flip(self, order_id: str) -> None:
         """Amazon says unshipped again for a while, as it sometimes does."""
@@ -201,7 +227,7 @@ class Business:
                 self._plan(shipped + rng.choice((9, 45)) * DAY, "refund", id_)
             case "moved":
                 self._plan(now + rng.uniform(12.5, 15) * HOUR, "change_address", id_)
-        if self._despatch or order.fulfilled_by == "AMAZON":
+        if shipped < self._hands_off or order.fulfilled_by == "AMAZON":
             self._plan(shipped, "ship", id_)
 
     def _item(self, line: int) -> Item:

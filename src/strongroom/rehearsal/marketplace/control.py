@@ -27,6 +27,8 @@ class Keeper:
             server.amazon.business.advance(act["at"])
             self._apply(act)
 
+        server.amazon.kept = self._keep
+
     def do(self, act: dict[str, Any]) -> dict[str, Any]:
         """One act now; its answer."""
         with self._server.lock:
@@ -35,9 +37,12 @@ class Keeper:
             act = {**act, "at": business.now}
             answer = self._apply(act)
             if act["verb"] in ACTS | {"place"}:
-                with self._path.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(act) + "\n")
+                self._keep(act)
             return answer
+
+    def _keep(self, act: dict[str, Any]) -> None:
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(act) + "\n")
 
     def _apply(self, act: dict[str, Any]) -> dict[str, Any]:
         business, verb = self._server.amazon.business, act["verb"]
@@ -56,8 +61,8 @@ class Keeper:
                 id_: {"status": o.status, "fulfilled_by": o.fulfilled_by, "created": o.created, "updated": o.updated}
                 for id_, o in business.orders.items()
             }
-        if verb in ACTS:
-            getattr(business, verb)(act["order_id"])
+        if verb in ACTS | {"confirm_shipment"}:
+            getattr(business, verb)(act["order_id"], *([act["detail"]] if "detail" in act else []))
             return {}
         raise ValueError(f"unknown verb {verb}")
 

@@ -1,7 +1,7 @@
 """How Amazon answers a request: every rule of its models that a client could break, then the data."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -41,6 +41,10 @@ class Answer(Exception):
         self.body = {"errors": [{"code": code, "message": message, "details": ""}]}
 
 
+def _forgotten(_: dict[str, Any]) -> None:
+    """Where nobody keeps acts."""
+
+
 @dataclass
 class _Pages:
     """A search under way: what was asked, which orders, and how far it was read."""
@@ -63,6 +67,8 @@ class Amazon:
     client_secret: str = field(repr=False)
     refresh_token: str = field(repr=False)
     roles: frozenset[str] = frozenset({"BUYER", "RECIPIENT"})
+    kept: Callable[[dict[str, Any]], None] = field(default=_forgotten, repr=False)
+    """Hears what sellers told, so that a restarted simulator knows it still."""
     _access: dict[str, float] = field(default_factory=dict, repr=False)
     _buckets: dict[str, tuple[float, float]] = field(default_factory=dict)
     _pages: dict[str, _Pages] = field(default_factory=dict)
@@ -135,8 +141,9 @@ class Amazon:
             raise Answer(404, "NotFound", "The order was not found")
         if order.status == "CANCELLED":
             raise Answer(400, "InvalidInput", "The order was cancelled")
-        order.tracking = str(detail["trackingNumber"])
-        self.business.ship(order_id)
+        _check_package(order, detail)
+        self.business.confirm_shipment(order_id, detail)
+        self.kept({"verb": "confirm_shipment", "order_id": order_id, "detail": detail, "at": self.business.now})
 
     def participations(self) -> dict[str, Any]:
         rows = []
@@ -240,3 +247,21 @@ def _moment(text: str) -> float:
         return datetime.fromisoformat(text).timestamp()
     except ValueError:
         raise Answer(400, "InvalidInput", "A date is not ISO 8601") from None
+
+
+def _check_package(order: SimulatedOrder, detail: dict[str, Any]) -> None:
+    """What `confirmShipment` refuses: unknown items, too many pieces, a carrier without a name, no number."""
+    if detail["carrierCode"] == "Other" and not detail.get("carrierName"):
+        raise Answer(400, "InvalidInput", "carrierName is required when carrierCode is Other")
+    if not str(detail["trackingNumber"]).strip() or not isinstance(detail["orderItems"], list):
+        raise Answer(400, "InvalidInput", "trackingNumber and orderItems are required")
+    others = [p for ref, p in order.packages.items() if ref != str(detail["packageReferenceId"])]
+    wanted = {item.item_id: item.quantity for item in order.items}
+    for item in (item for package in (*others, detail) for item in package["orderItems"]):
+        id_, quantity = item.get("orderItemId"), item.get("quantity")
+        if id_ not in wanted or not isinstance(quantity, int) or quantity < 1:
+            raise Answer(400, "InvalidInput", "An order item is unknown or its quantity is wrong")
+        wanted[id_] -= quantity
+    if any(left < 0 for left in wanted.values()):
+        raise Answer(400, "InvalidInput", "More than was ordered")
+    _moment(str(detail["shipDate"]))

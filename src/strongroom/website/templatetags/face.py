@@ -25,6 +25,15 @@ def when(moment: datetime | None) -> SafeString | str:
 
 
 @register.filter
+def clock(moment: datetime | None) -> SafeString | str:
+    """`10:06` in London, for what happened today."""
+    if moment is None:
+        return ""
+    utc = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return format_html('<time datetime="{}">{}</time>', utc, f"{moment.astimezone(LONDON):%H:%M}")
+
+
+@register.filter
 def day(value: date | None) -> SafeString | str:
     return (
         "none" if value is None else format_html('<time datetime="{}">{}</time>', value, f"{value.day} {value:%b %Y}")

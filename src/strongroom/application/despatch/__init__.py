@@ -1,0 +1,1 @@
+"""Despatch: what must ship, picked, scanned, labelled, handed over, and told to Amazon."""

@@ -1,0 +1,1 @@
+"""The pack station: one field, one scan, one label."""

@@ -1,0 +1,1 @@
+"""Label printers: IPP over TLS with a pinned certificate, and nothing else (ET-1)."""

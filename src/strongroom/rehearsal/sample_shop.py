@@ -1,0 +1,76 @@
+"""`python -m strongroom.rehearsal.sample_shop`: stock with bins, and the rehearsal's printer, registered."""
+
+import hashlib
+import os
+import ssl
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+from strongroom.rehearsal.clock import RehearsalClock
+from strongroom.rehearsal.marketplace.business import CATALOGUE
+from strongroom.website.process import begin
+
+BINS: Final = ("A-01-1", "A-03-2", "B-02-4", "B-07-1", "C-01-3", "C-05-2")
+PRINTER: Final = "P-01"
+ACCOUNT_WITHIN: Final = 30.0
+
+
+def main() -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "strongroom.website.settings")
+    begin(RehearsalClock(Path(os.environ["STRONGROOM_REHEARSAL_CLOCK"])))
+    from strongroom.policy.logging_and_monitoring.models import Installation  # noqa: PLC0415 - Django is set up now
+
+    if not Installation.objects.filter(id=1, mode="rehearsal").exists():
+        sys.stderr.write("a sample shop is for rehearsals only\n")
+        return 1
+    _stock(_account())
+    _printer(Path(os.environ["STRONGROOM_DATA"]) / "printer")
+    return 0
+
+
+def _account() -> int:
+    """The selling account, once the worker has written it down."""
+    from strongroom.policy.retention_and_recovery.actions import selling_accounts  # noqa: PLC0415
+
+    deadline = time.monotonic() + ACCOUNT_WITHIN
+    while not (found := selling_accounts()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found[0]
+
+
+def _stock(account: int) -> None:
+    from strongroom.policy.retention_and_recovery.models import Stock  # noqa: PLC0415
+
+    for place, (sku, _, title, price) in enumerate(CATALOGUE):
+        Stock.objects.update_or_create(
+            account_id=account, sku=sku,
+            defaults={
+                "title": title, "warehouse": "Quillmarsh" if place < 4 else "Harrowgate", "bin": BINS[place],
+                "weight": 250 + 150 * place, "value": round(float(price) * 100), "currency": "GBP",
+                "hs_code": "9503.00", "origin": "GB" if place % 2 == 0 else "CN",
+            },
+        )  # fmt: skip
+
+
+def _printer(folder: Path) -> None:
+    """Registered with the certificate it made itself; pinned anew when it made another."""
+    from strongroom.formats.leaf import Actor  # noqa: PLC0415
+    from strongroom.policy.encryption_and_storage import printers  # noqa: PLC0415
+    from strongroom.policy.encryption_and_storage.models import Printer  # noqa: PLC0415
+
+    uri = (folder / "uri").read_text(encoding="utf-8")
+    pem = (folder / "server.pem").read_text(encoding="ascii").split("-----END CERTIFICATE-----")[0]
+    der = ssl.PEM_cert_to_DER_cert(pem + "-----END CERTIFICATE-----\n")
+    fingerprint = hashlib.sha256(der).digest()
+    if Printer.objects.filter(name=PRINTER).update(uri=uri, fingerprint=fingerprint):
+        return
+    printers.add_known(
+        name=PRINTER, place="Bench 1", uri=uri, fingerprint=fingerprint, form="pdf", second=None,
+        by=Actor.REHEARSAL.reference,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())
