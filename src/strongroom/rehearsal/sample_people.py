@@ -43,18 +43,14 @@ def main() -> int:
 
 def _make(role: str, name: str) -> dict[str, str]:
     from strongroom.formats.leaf import Actor  # noqa: PLC0415
-    from strongroom.policy import definitions  # noqa: PLC0415
-    from strongroom.policy.access_management import totp  # noqa: PLC0415
-    from strongroom.policy.access_management.models import Factor  # noqa: PLC0415
-    from strongroom.policy.encryption_and_storage import house  # noqa: PLC0415
+    from strongroom.policy.access_management import factors, totp  # noqa: PLC0415
     from strongroom.policy.least_privilege.actions import create_person, grant_role  # noqa: PLC0415
     from strongroom.policy.least_privilege.roles import Role  # noqa: PLC0415
 
     email, password, secret = f"{role}@rehearsal.invalid", f"Marble-{secrets.token_hex(4)}-Run", totp.new_secret()
     person = create_person(name=name, email=email, password=Secret(password), by=Actor.REHEARSAL.reference)
     grant_role(person=person, role=Role(role), granted_by=None, by=Actor.REHEARSAL.reference)
-    sealed = house.seal("totp", secret.bytes())
-    Factor(person=person, sealed=sealed, last_step=-1, enrolled_at=definitions.now()).save(force_insert=True)
+    factors.keep_code(person=person, secret=secret)
     return {"name": name, "email": email, "password": password, "secret": base64.b32encode(secret.bytes()).decode()}
 
 

@@ -17,6 +17,7 @@ NAVIGATION: Final = (
     ("retention", "Retention", Permission.RETENTION_READ),
     ("journal", "Journal", Permission.JOURNAL_READ),
     ("printers", "Printers", Permission.PRINTERS_READ),
+    ("people", "People", Permission.PEOPLE_READ),
     ("marketplace", "Marketplace", Permission.MARKETPLACE_READ),
 )
 

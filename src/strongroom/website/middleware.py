@@ -12,13 +12,13 @@ from django.shortcuts import redirect, render
 
 from strongroom.formats.leaf import Actor, Fact, Kind, Outcome
 from strongroom.formats.refused import Refused
+from strongroom.policy.access_management import sessions
 from strongroom.policy.clauses.permissions import NUMBERS, Permission, declared
 from strongroom.policy.definitions import TimeUnknown
 from strongroom.policy.encryption_and_storage.connection import Forgotten, Locked, TimeInDoubt, Unavailable
 from strongroom.policy.least_privilege.actions import reference_of, wall_now
 from strongroom.policy.least_privilege.gate import can
 from strongroom.policy.least_privilege.models import Person
-from strongroom.policy.least_privilege.roles import ROLES
 from strongroom.policy.logging_and_monitoring import journal
 
 Respond = Callable[[HttpRequest], HttpResponseBase]
@@ -38,10 +38,6 @@ FIXED: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-IDLE: Final = 30 * 60
-IDLE_WHO_REVEALS: Final = 15 * 60
-LONGEST: Final = 12 * 3600
-"""Seconds of wall time: a session's idle and absolute end; policy deadlines do not hang on it."""
 
 
 class Headers:
@@ -83,21 +79,14 @@ class Refusals:
 
 
 class Sessions:
-    """Signed-in sessions end: idle, after twelve hours, and when the person is no longer active."""
+    """Signed-in sessions end: idle, after twelve hours, from elsewhere, and when the person is no longer active."""
 
     def __init__(self, respond: Respond) -> None:
         self._respond = respond
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        person = request.user
-        if isinstance(person, Person):
-            now = int(wall_now().timestamp())
-            idle = IDLE_WHO_REVEALS if any(ROLES[role].reveals for role in person.roles()) else IDLE
-            began, seen = request.session.get("began", now), request.session.get("seen", now)
-            if not person.is_active or now - seen > idle or now - began > LONGEST:
-                logout(request)
-            elif now - seen >= 30 or "began" not in request.session:
-                request.session["began"], request.session["seen"] = began, now
+        if isinstance(request.user, Person) and not sessions.is_living(request, request.user):
+            logout(request)
         return self._respond(request)
 
 

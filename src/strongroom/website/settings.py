@@ -25,6 +25,11 @@ def _credential(name: str) -> str:
     return path.read_text(encoding="utf-8").strip()
 
 
+def display_name(person: Any) -> str:
+    """What a device shows beside a passkey."""
+    return str(person.name)
+
+
 def _database() -> dict[str, Any]:
     """How this process's role reaches the database, as the supervisor wrote it down."""
     known = json.loads((DATA / "database.json").read_text(encoding="utf-8")) if DATA else {}
@@ -53,6 +58,9 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.sessions",
     "whitenoise.runserver_nostatic",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
     "django.contrib.staticfiles",
     "strongroom.website",
     *SECTIONS,
@@ -66,6 +74,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "strongroom.website.middleware.Refusals",
     "strongroom.website.middleware.Sessions",
     "strongroom.website.middleware.Gate",
@@ -97,6 +106,16 @@ AUTH_USER_MODEL = "least_privilege.Person"
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 LOGIN_URL = "sign-in"
+# allauth's pages and mails are not used: no route of its is reachable (urls.py), sign-up does not exist.
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_USER_DISPLAY = "strongroom.website.settings.display_name"
+MFA_ADAPTER = "strongroom.policy.access_management.factors.SealingAdapter"
+MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = False
+MFA_RECOVERY_CODE_DIGITS = 8
 
 SESSION_COOKIE_NAME = "__Host-session"
 SESSION_COOKIE_SECURE = True

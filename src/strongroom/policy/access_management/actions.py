@@ -1,9 +1,11 @@
-"""Signing in: password, then code, each counted; and the first administrator (AM-2, AM-8, AZ-1, AZ-2)."""
+"""Signing in, by whichever way: a factor each time, each wrong answer counted; invitations, leavers, passwords.
+
+No way leads to a session without a second factor: a passkey whose device verified its person, or password and code.
+"""
 
 import hashlib
 import hmac
 import secrets
-import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -11,71 +13,160 @@ from typing import Final
 from django.contrib.auth.hashers import check_password, make_password
 from django.db import transaction
 
-from strongroom.formats.leaf import Actor, Kind, Outcome
+from strongroom.formats.leaf import Actor, Fact, Kind
 from strongroom.formats.refused import Refused
 from strongroom.formats.secret import Secret
-from strongroom.policy import definitions
-from strongroom.policy.access_management import totp
-from strongroom.policy.access_management.models import Factor, FirstLink
-from strongroom.policy.encryption_and_storage import house
-from strongroom.policy.least_privilege.actions import create_person, grant_role, reference_of, wall_now
-from strongroom.policy.least_privilege.models import Person
+from strongroom.policy.access_management import factors, lockout, sessions
+from strongroom.policy.access_management.factors import FactorKind
+from strongroom.policy.access_management.models import FirstLink, Invitation, OldPassword
+from strongroom.policy.access_management.passwords import MOST_OLD, why_too_weak
+from strongroom.policy.clauses.permissions import Permission
+from strongroom.policy.least_privilege.actions import (
+    create_person,
+    end_grant,
+    grant_role,
+    reference_of,
+    wall_now,
+)
+from strongroom.policy.least_privilege.gate import require
+from strongroom.policy.least_privilege.models import Grant, Person
 from strongroom.policy.least_privilege.roles import Role
 from strongroom.policy.logging_and_monitoring import journal
 
-MOST_FAILURES: Final = 5
-REFUSED_FOR: Final = timedelta(minutes=15)
 LINK_LIVES: Final = timedelta(minutes=15)
+INVITATION_LIVES: Final = timedelta(hours=24)
+PASSWORD_LIVES: Final = timedelta(days=365)
 WRONG: Final = "This e-mail address, password or code is not right. Nothing was opened."
-WAIT: Final = "Too many wrong answers. Wait 15 minutes, then try again."
 
 
-def check_secret(*, email: str, password: Secret) -> Person:
-    """The person with this e-mail and password. Raises `Refused` with one sentence for every reason but waiting."""
+def check_secret(*, email: str, password: Secret, address: str) -> Person:
+    """The person with this e-mail and password. Raises `Refused` with one sentence for every reason but a lock."""
+    lockout.count_place(address)
     person = Person.objects.filter(email=email.casefold(), is_active=True).first()
-    if person is None:
+    if person is None or not person.has_usable_password():
         check_password(password.text(), _nobodys())  # as slow as for somebody, so that nobody can be told apart
-        _refused(None)
+        lockout.refused(None)
         raise Refused("AM-8", WRONG)
-    _check_waiting(person)
+    lockout.check_open(person)
     if not person.check_password(password.text()):
-        _failed(person)
+        lockout.failed(person)
         raise Refused("AM-8", WRONG)
     return person
 
 
-def check_code(*, person: Person, code: str) -> None:
-    """A code of the person's factor, once, whichever worker sees it (ASVS 6.5.1). Raises `Refused`."""
-    _check_waiting(person)
-    factor = Factor.objects.get(person=person)
-    secret = house.open("totp", factor.sealed)
-    step = totp.matching_step(secret, code.replace(" ", ""), now=time.time(), after=factor.last_step)
-    if step is None or not Factor.objects.filter(person=person, last_step__lt=step).update(last_step=step):
-        _failed(person)
+def check_code(*, person: Person, said: str, address: str) -> FactorKind:
+    """A code of the person's app, or one of their recovery codes. Raises `Refused`, counted."""
+    lockout.count_place(address)
+    lockout.check_open(person)
+    plain = said.replace(" ", "").replace("-", "")
+    if len(plain) <= 6 and factors.code_is_right(person=person, said=plain):
+        kind = FactorKind.CODE
+    elif len(plain) > 6 and factors.recovery_is_right(person=person, said=plain):
+        kind = FactorKind.RECOVERY
+    else:
+        lockout.failed(person)
         raise Refused("AM-8", WRONG)
-    with transaction.atomic():
-        Person.objects.filter(pk=person.pk).update(failures=0, refused_until=None)
-        journal.record(Kind.SIGN_IN, by=reference_of(person))
+    _let_in(person, address)
+    return kind
 
 
-def enrol(*, person: Person, sealed: str, code: str) -> None:
-    """Keep a factor once its first code was right. Raises `Refused`; never over an enrolled one."""
-    secret = house.open("totp", sealed)
-    step = totp.matching_step(secret, code.replace(" ", ""), now=time.time(), after=-1)
-    if step is None:
-        raise Refused("AZ-1", "This code is not right. Look at the newest one in your app.")
-    with transaction.atomic():
-        _, new = Factor.objects.get_or_create(
-            person=person, defaults={"sealed": sealed, "last_step": step, "enrolled_at": definitions.now()}
-        )
-        if not new:
-            raise Refused("AZ-1", "You have a factor already.")
-        journal.record(Kind.FACTOR_ENROLLED, by=reference_of(person))
-        journal.record(Kind.SIGN_IN, by=reference_of(person))
+def check_passkey(*, credential: str, address: str, only: Person | None = None) -> Person:
+    """Whose passkey answered. A wrong answer counts against whom it claims to be."""
+    lockout.count_place(address)
+    claimed = only or factors.claimed_person(credential)
+    if claimed is None or not claimed.is_active:
+        lockout.refused(None)
+        raise Refused("AM-8", factors.NOT_RIGHT)
+    lockout.check_open(claimed)
+    try:
+        person = factors.passkey_person(credential, only=only)
+    except Refused:
+        lockout.failed(claimed)
+        raise
+    _let_in(person, address)
+    return person
+
+
+def must_change_password(person: Person) -> bool:
+    """Whether the password is older than its term (AZ-2); who signs in by passkey alone has none."""
+    set_at = person.password_set_at
+    return person.has_usable_password() and (set_at is None or wall_now() - set_at > PASSWORD_LIVES)
+
+
+@transaction.atomic
+def change_password(*, person: Person, password: Secret, by: Person | None = None) -> None:
+    """A new password: strong, nothing of the name, none of the last ten (AZ-2). Raises `Refused` with what is wrong."""
+    why = why_too_weak(password.text(), f"{person.name} {person.email}".casefold())
+    if why is not None:
+        raise Refused("AZ-2", why)
+    before = [
+        person.password,
+        *OldPassword.objects.filter(person=person).order_by("-set_at").values_list("password", flat=True)[:MOST_OLD],
+    ]
+    if any(check_password(password.text(), old) for old in before if old):
+        raise Refused("AZ-2", "This password was yours before. Take one that never was.")
+    if person.has_usable_password():
+        OldPassword(person=person, password=person.password, set_at=wall_now()).save(force_insert=True)
+    person.set_password(password.text())
+    person.password_set_at = wall_now()
+    person.save(update_fields=["password", "password_set_at"])
+    journal.record(Kind.PERSON_CHANGED, by=reference_of(by or person), facts={Fact.PERSON: reference_of(person)})
 
 
 def signed_out(*, person: Person) -> None:
     journal.record_committed(Kind.SIGN_OUT, by=reference_of(person))
+
+
+def invite(*, name: str, email: str, by: Person) -> tuple[Person, str]:
+    """A new person and the token of their one link, shown once: they set password and factor themselves."""
+    require(Permission.PEOPLE_MANAGE, of=by)
+    with transaction.atomic():
+        person = create_person(name=name, email=email, password=None, by=reference_of(by))
+        return person, _new_invitation(person)
+
+
+def invite_again(*, person: Person, by: Person) -> str:
+    """A new link for somebody who lost theirs, or every factor: their factors and sessions end with it."""
+    require(Permission.PEOPLE_MANAGE, of=by)
+    if person.pk == by.pk:
+        raise Refused("AM-2", "Somebody else does this for you.")
+    with transaction.atomic():
+        sessions.end_all(person=person, by=reference_of(by))
+        factors.remove_all(person=person, by=reference_of(by))
+        return _new_invitation(person)
+
+
+def invited(token: str) -> Person | None:
+    """Whom this link is for, while it works."""
+    found = Invitation.objects.filter(token_sha256=_digest(token)).select_related("person").first()
+    return found.person if found is not None and wall_now() < found.until and found.person.is_active else None
+
+
+@transaction.atomic
+def accept_invitation(*, token: str, password: Secret) -> Person:
+    """The link is used up; from here on only enrolling a factor lets the person in."""
+    person = invited(token)
+    if person is None:
+        raise Refused("AM-2", "This link was used, is too old, or is not the newest one.")
+    change_password(person=person, password=password)
+    Invitation.objects.filter(person=person).delete()
+    return person
+
+
+@transaction.atomic
+def leave(*, person: Person, by: bytes) -> None:
+    """A leaver: sessions, factors, roles end in one transaction (AM-5). Raises `Refused` for the last administrator."""
+    last = Grant.objects.in_force().filter(role=Role.ADMINISTRATOR).exclude(person=person)
+    if Role.ADMINISTRATOR in person.roles() and not last.exists():
+        raise Refused("AM-4", "This is the last administrator. Give somebody else the role first.")
+    sessions.end_all(person=person, by=by)
+    factors.remove_all(person=person, by=by)
+    for grant in Grant.objects.filter(person=person, ended_at__isnull=True):
+        end_grant(grant=grant, by=by)
+    person.set_unusable_password()
+    Person.objects.filter(pk=person.pk).update(is_active=False, left_at=wall_now(), password=person.password)
+    Invitation.objects.filter(person=person).delete()
+    journal.record(Kind.PERSON_CHANGED, by=by, facts={Fact.PERSON: reference_of(person)})
 
 
 def issue_first_link(*, base: str, file: Path) -> str | None:
@@ -111,31 +202,25 @@ def create_first_administrator(*, token: str, name: str, email: str, password: S
         by = reference_of(person)
         journal.record(Kind.FIRST_ADMINISTRATOR, by=by)
         for role in {Role.ADMINISTRATOR, *roles}:
-            grant_role(person=person, role=role, granted_by=None, by=by)
+            grant_role(person=person, role=role, granted_by=person, by=by)
         FirstLink.objects.all().delete()
     return person
 
 
-def _check_waiting(person: Person) -> None:
-    if person.refused_until is not None and wall_now() < person.refused_until:
-        _refused(person)
-        raise Refused("AM-8", WAIT)
+def _let_in(person: Person, address: str) -> None:
+    """Reset the counts; a lock that came meanwhile wins."""
+    with transaction.atomic():
+        if not lockout.succeeded(person):
+            raise Refused("AM-8", lockout.LOCKED)
+    lockout.forgive_place(address)
 
 
-def _failed(person: Person) -> None:
-    """Count it, in a transaction of its own: what is refused afterwards does not roll the count back."""
-    with transaction.atomic(durable=True):
-        locked = Person.objects.select_for_update().get(pk=person.pk)
-        locked.failures += 1
-        if locked.failures >= MOST_FAILURES:
-            locked.failures, locked.refused_until = 0, wall_now() + REFUSED_FOR
-        locked.save(update_fields=["failures", "refused_until"])
-    _refused(person)
-
-
-def _refused(person: Person | None) -> None:
-    by = reference_of(person) if person else Actor.WEBSITE.reference
-    journal.record_committed(Kind.SIGN_IN_REFUSED, by=by, outcome=Outcome.REFUSED)
+def _new_invitation(person: Person) -> str:
+    token = secrets.token_urlsafe(32)
+    Invitation.objects.update_or_create(
+        person=person, defaults={"token_sha256": _digest(token), "until": wall_now() + INVITATION_LIVES}
+    )
+    return token
 
 
 def _digest(token: str) -> bytes:

@@ -4,6 +4,8 @@ from typing import Any
 
 from django import forms
 
+from strongroom.policy.access_management.passwords import why_too_weak
+from strongroom.policy.least_privilege.models import Reason
 from strongroom.policy.least_privilege.roles import ROLES, Role
 
 
@@ -16,8 +18,8 @@ class SignInForm(forms.Form):
 
 class CodeForm(forms.Form):
     code = forms.CharField(
-        label="Code from your authenticator app",
-        max_length=8,
+        label="Code from your authenticator app, or a recovery code",
+        max_length=12,
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "one-time-code", "spellcheck": "false"}),
     )
 
@@ -49,21 +51,54 @@ class FirstAdministratorForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         password, who = data.get("password", ""), f"{data.get('name', '')} {data.get('email', '')}".casefold()
-        if password and (problem := why_weak(password, who)):
+        if password and (problem := why_too_weak(password, who)):
             self.add_error("password", problem)
         if password and password != data.get("again"):
             self.add_error("again", "The two passwords differ.")
         return data
 
 
-def why_weak(password: str, who: str) -> str | None:
-    """What a password lacks, in words; `None` where it is strong enough (AZ-2)."""
-    kinds = (str.isupper, str.islower, str.isdigit, lambda c: not c.isalnum())
-    if len(password) < 12:
-        return "A password has at least 12 characters."
-    if not all(any(kind(c) for c in password) for kind in kinds):
-        return "A password has a capital, a small letter, a digit and a sign."
-    words = [word for word in who.replace("@", " ").replace(".", " ").split() if len(word) > 2]
-    if any(word in password.casefold() for word in words):
-        return "A password holds nothing of your name or address."
-    return None
+class PasswordForm(forms.Form):
+    """A new password, twice."""
+
+    password = forms.CharField(
+        label="New password",
+        strip=False,
+        help_text="12 characters or more, with a capital, a small letter, a digit and a sign; nothing of your name.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    again = forms.CharField(
+        label="The same password again",
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("password") and data["password"] != data.get("again"):
+            self.add_error("again", "The two passwords differ.")
+        return data
+
+
+class InviteForm(forms.Form):
+    name = forms.CharField(label="Name", max_length=80, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    email = forms.EmailField(
+        label="Work e-mail", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "off"})
+    )
+
+
+class GrantForm(forms.Form):
+    role = forms.ChoiceField(
+        label="Role", choices=[(role.value, f"{role.value}: {facts.words}") for role, facts in ROLES.items()]
+    )
+    reason = forms.TypedChoiceField(
+        label="Why", coerce=lambda value: Reason(int(value)),
+        choices=[(int(reason), reason.words.capitalize()) for reason in Reason if reason is not Reason.FIRST],
+    )  # fmt: skip
+
+
+class PasskeyForm(forms.Form):
+    """A passkey's name and what the browser answered. The answer is bounded, and hostile until it was verified."""
+
+    name = forms.CharField(label="Name of this device", max_length=40, initial="My device")
+    credential = forms.CharField(max_length=32_768, widget=forms.HiddenInput)

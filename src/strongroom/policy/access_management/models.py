@@ -1,23 +1,8 @@
-"""What a person signs in with besides the password, and the one link by which the first administrator comes."""
+"""Invitations, sessions, old passwords and counted failures. Factors are allauth's `Authenticator`, sealed by us."""
 
 from django.db import models
 
 from strongroom.policy.least_privilege.models import Person
-
-
-class Factor(models.Model):
-    """A time-based code's secret, sealed under a house key from the first moment. Local table.
-
-    `last_step`: the newest time step whose code was used; a code works once, whichever worker sees it.
-    """
-
-    person = models.OneToOneField(Person, models.CASCADE, primary_key=True)
-    sealed = models.TextField()
-    last_step = models.BigIntegerField()
-    enrolled_at = models.DateTimeField()
-
-    class Meta:
-        db_table = "factor"
 
 
 class FirstLink(models.Model):
@@ -30,3 +15,59 @@ class FirstLink(models.Model):
     class Meta:
         db_table = "first_link"
         constraints = (models.CheckConstraint(condition=models.Q(id=1), name="first_link_is_one"),)
+
+
+class Invitation(models.Model):
+    """SHA-256 of the one link by which a new person sets password and factor, within a day (wall time)."""
+
+    person = models.OneToOneField(Person, models.CASCADE, primary_key=True)
+    token_sha256 = models.BinaryField(unique=True)
+    until = models.DateTimeField()
+
+    class Meta:
+        db_table = "invitation"
+
+
+class SignedIn(models.Model):
+    """A session: whose, since when, by which factor. Its end here ends it at once, whatever the cookie says (AM-10).
+
+    `agent`: a coarse word for the browser; `place`: the first eight characters of a keyed hash of its address.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    person = models.ForeignKey(Person, models.CASCADE, related_name="sessions")
+    began_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    factor = models.SmallIntegerField()
+    agent = models.CharField(max_length=40)
+    place = models.CharField(max_length=8)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "signed_in"
+        indexes = (
+            models.Index(fields=["person"], condition=models.Q(ended_at__isnull=True), name="signed_in_by_person"),
+        )
+
+
+class OldPassword(models.Model):
+    """The argon2 hash of a password somebody had; the last ten are not taken again (AZ-2)."""
+
+    id = models.BigAutoField(primary_key=True)
+    person = models.ForeignKey(Person, models.CASCADE, related_name="old_passwords")
+    password = models.CharField(max_length=128)
+    set_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "old_password"
+
+
+class Attempts(models.Model):
+    """How often somebody tried to sign in from one place, in the present window. `source`: a keyed hash."""
+
+    source = models.BinaryField(primary_key=True)
+    began_at = models.DateTimeField()
+    count = models.IntegerField()
+
+    class Meta:
+        db_table = "attempts"

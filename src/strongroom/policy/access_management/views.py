@@ -1,45 +1,50 @@
-"""Sign-in pages: password, code, first enrolment, the first administrator, and the way out."""
+"""The ways in: passkey, password and code, an invitation, the first administrator; switch, step up, and the way out."""
 
-from django.contrib.auth import login, logout
-from django.http import Http404, HttpRequest, HttpResponse
+import json
+from typing import Any, Final
+
+from django.contrib.auth import logout
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_POST
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from strongroom.formats.refused import Refused
 from strongroom.formats.secret import Secret
-from strongroom.policy.access_management import actions, totp
-from strongroom.policy.access_management.forms import CodeForm, FirstAdministratorForm, SignInForm
-from strongroom.policy.access_management.models import Factor
+from strongroom.policy.access_management import actions, factors, lockout, sessions, totp
+from strongroom.policy.access_management.factors import FactorKind
+from strongroom.policy.access_management.forms import CodeForm, FirstAdministratorForm, PasswordForm, SignInForm
 from strongroom.policy.clauses.permissions import Permission, permission
 from strongroom.policy.encryption_and_storage import house
+from strongroom.policy.least_privilege.actions import reference_of
 from strongroom.policy.least_privilege.models import Person
 from strongroom.policy.least_privilege.roles import Role
 
-WAITING = "waiting-for-code"
-SEALED = "sealed-factor"
-LOOPBACK = ("127.0.0.1", "::1")
+WAITING: Final = "waiting-for-code"
+SEALED: Final = "sealed-factor"
+STATION: Final = "bench"
+NEWS: Final = "news"
+LOOPBACK: Final = ("127.0.0.1", "::1")
 
 
 @permission(Permission.PUBLIC)
 @require_http_methods(["GET", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
+    """Passkey first; below it password, then a code. Neither page says which part was wrong."""
     form = SignInForm(request.POST or None)
-    problem = None
     if request.method == "POST" and form.is_valid():
         try:
             person = actions.check_secret(
-                email=form.cleaned_data["email"], password=Secret(form.cleaned_data["password"])
+                email=form.cleaned_data["email"],
+                password=Secret(form.cleaned_data["password"]),
+                address=_place(request),
             )
         except Refused as refused:
-            problem = refused.sentence
-        else:
-            request.session.flush()
-            request.session[WAITING] = person.pk
-            enrolled = Factor.objects.filter(person=person).exists()
-            return redirect("code" if enrolled else "enrol")
-    return render(
-        request, "access_management/sign_in.html", {"form": form, "problem": problem}, status=401 if problem else 200
-    )
+            return _door(request, "sign_in", refused, form=form)
+        request.session.flush()
+        request.session[WAITING] = person.pk
+        return redirect("code" if factors.can_sign_in(person) else "enrol")
+    return _door(request, "sign_in", None, form=form)
 
 
 @permission(Permission.PUBLIC)
@@ -49,41 +54,112 @@ def code(request: HttpRequest) -> HttpResponse:
     if person is None:
         return redirect("sign-in")
     form = CodeForm(request.POST or None)
-    problem = None
     if request.method == "POST" and form.is_valid():
         try:
-            actions.check_code(person=person, code=form.cleaned_data["code"])
+            kind = actions.check_code(person=person, said=form.cleaned_data["code"], address=_place(request))
         except Refused as refused:
-            problem = refused.sentence
-        else:
-            return _enter(request, person)
-    return render(
-        request, "access_management/code.html", {"form": form, "problem": problem}, status=401 if problem else 200
-    )
+            return _door(request, "code", refused, form=form)
+        return _enter(request, person, kind)
+    return _door(request, "code", None, form=form, has_code=FactorKind.CODE in factors.held(person))
 
 
 @permission(Permission.PUBLIC)
 @require_http_methods(["GET", "POST"])
 def enrol(request: HttpRequest) -> HttpResponse:
-    """The factor's secret lies sealed in the session until its first code was right."""
+    """The only page that a person without a factor reaches. The secret lies sealed in the session until it works."""
     person = _waiting(request)
-    if person is None or Factor.objects.filter(person=person).exists():
+    if person is None or factors.can_sign_in(person):
         return redirect("sign-in")
     if SEALED not in request.session:
         request.session[SEALED] = house.seal("totp", totp.new_secret().bytes())
+    secret = house.open("totp", request.session[SEALED])
     form = CodeForm(request.POST or None)
     problem = None
     if request.method == "POST" and form.is_valid():
         try:
-            actions.enrol(person=person, sealed=request.session[SEALED], code=form.cleaned_data["code"])
+            lockout.count_place(_place(request))
+            factors.add_code(person=person, secret=secret, said=form.cleaned_data["code"].replace(" ", ""))
         except Refused as refused:
-            problem = refused.sentence
+            problem = refused
         else:
-            return _enter(request, person)
-    secret = house.open("totp", request.session[SEALED])
+            return _enter(request, person, FactorKind.CODE)
     path, side = totp.qr_path(totp.address(secret, who=person.email, issuer="Strongroom"))
-    shown = {"form": form, "problem": problem, "secret": totp.in_groups(secret), "qr": path, "side": side}
-    return render(request, "access_management/enrol.html", shown, status=401 if problem else 200)
+    return _door(
+        request, "enrol", problem, form=form, secret=totp.in_groups(secret), qr=path, side=side
+    )  # fmt: skip
+
+
+@permission(Permission.PUBLIC)
+@require_POST
+def enrol_passkey(request: HttpRequest) -> HttpResponse:
+    """A first passkey instead of an authenticator app, for who came by password or invitation."""
+    person = _waiting(request)
+    if person is None or factors.can_sign_in(person):
+        return redirect("sign-in")
+    try:
+        lockout.count_place(_place(request))
+        factors.add_passkey(person=person, name="First passkey", credential=request.POST.get("credential", ""))
+    except Refused as refused:
+        return _door(request, "enrol", refused, form=CodeForm())
+    return _enter(request, person, FactorKind.PASSKEY)
+
+
+@permission(Permission.PUBLIC)
+@require_POST
+def passkey_challenge(request: HttpRequest) -> HttpResponse:
+    """What the browser shows to an authenticator. For somebody signed in, to step up, only their own will do."""
+    waiting = _waiting(request)
+    if request.POST.get("make"):
+        person = request.user if isinstance(request.user, Person) else waiting
+        if person is None or (not isinstance(request.user, Person) and factors.can_sign_in(person)):
+            raise Http404
+        return JsonResponse(json.loads(json.dumps(factors.begin_passkey(person))))
+    only = request.user if request.POST.get("own") and isinstance(request.user, Person) else None
+    return JsonResponse(json.loads(json.dumps(factors.begin_sign_in(only))))
+
+
+@permission(Permission.PUBLIC)
+@require_POST
+def passkey(request: HttpRequest) -> HttpResponse:
+    """One touch signs in: the passkey is discoverable and its device verified the person."""
+    try:
+        person = actions.check_passkey(credential=request.POST.get("credential", ""), address=_place(request))
+    except Refused as refused:
+        return _door(request, "sign_in", refused, form=SignInForm())
+    return _enter(request, person, FactorKind.PASSKEY, following=request.POST.get("next", ""))
+
+
+@permission(Permission.SIGNED_IN)
+@require_GET
+def switch(request: HttpRequest) -> HttpResponse:
+    """The next person at a shared station: one touch, and the one before is signed out."""
+    return _door(request, "switch", None, next=_safe(request, request.GET.get("next", "")) or "/")
+
+
+@permission(Permission.SIGNED_IN)
+@require_http_methods(["GET", "POST"])
+def step_up(request: HttpRequest) -> HttpResponse:
+    """A factor once more, for a dangerous act. What was typed before is typed again: no form is kept."""
+    person, following = request.user, _safe(request, request.GET.get("next", "")) or "/"
+    if not isinstance(person, Person):
+        raise Http404
+    form = CodeForm(request.POST if "code" in request.POST else None)
+    problem = None
+    if request.method == "POST":
+        try:
+            if "credential" in request.POST:
+                actions.check_passkey(credential=request.POST["credential"], address=_place(request), only=person)
+                kind = FactorKind.PASSKEY
+            elif form.is_valid():
+                kind = actions.check_code(person=person, said=form.cleaned_data["code"], address=_place(request))
+            else:
+                return _door(request, "step_up", None, form=form, next=following)
+        except Refused as refused:
+            problem = refused
+        else:
+            sessions.stepped_up(request, person, kind)
+            return HttpResponseRedirect(following)
+    return _door(request, "step_up", problem, form=form, next=following)
 
 
 @permission(Permission.PUBLIC)
@@ -108,10 +184,31 @@ def first(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "access_management/first.html", {"form": form}, status=422 if form.errors else 200)
 
 
+@permission(Permission.PUBLIC)
+@require_http_methods(["GET", "POST"])
+def invitation(request: HttpRequest, token: str) -> HttpResponse:
+    """A new person sets a password, then a factor. The link works once."""
+    person = actions.invited(token)
+    if person is None:
+        raise Http404
+    form = PasswordForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            lockout.count_place(_place(request))
+            person = actions.accept_invitation(token=token, password=Secret(form.cleaned_data["password"]))
+        except Refused as refused:
+            return _door(request, "invitation", refused, form=form, name=person.name)
+        request.session.flush()
+        request.session[WAITING] = person.pk
+        return redirect("enrol")
+    return _door(request, "invitation", None, form=form, name=person.name)
+
+
 @permission(Permission.SIGNED_IN)
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
     if isinstance(request.user, Person):
+        sessions.end_all(person=request.user, by=reference_of(request.user))
         actions.signed_out(person=request.user)
     logout(request)
     response = redirect("sign-in")
@@ -120,11 +217,37 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 
 
 def _waiting(request: HttpRequest) -> Person | None:
-    """Who has given a right password in this session and no code yet."""
+    """Who has given a right password, or used an invitation, in this session, and no factor yet."""
     return Person.objects.filter(pk=request.session.get(WAITING, 0), is_active=True).first()
 
 
-def _enter(request: HttpRequest, person: Person) -> HttpResponse:
-    request.session.flush()
-    login(request, person, backend="django.contrib.auth.backends.ModelBackend")
-    return redirect("home")
+def _enter(request: HttpRequest, person: Person, kind: FactorKind, following: str = "") -> HttpResponse:
+    """A session; what belongs to the station, and to nobody, stays at the station."""
+    station = request.session.get(STATION) or {}
+    kept = {name: station[name] for name in ("printer", "carrier", "wave") if name in station}
+    ended = sessions.begin(request, person, kind, lockout.place_hash(_place(request)))
+    if kept:
+        request.session[STATION] = kept
+    if ended:
+        request.session[NEWS] = "Your earlier session was ended: one person, one session."
+    if actions.must_change_password(person):
+        return redirect("password")
+    return HttpResponseRedirect(_safe(request, following) or "/")
+
+
+def _door(request: HttpRequest, template: str, problem: Refused | None, **shown: Any) -> HttpResponse:
+    status = 200 if problem is None else 429 if isinstance(problem, lockout.TooMany) else 401
+    shown["problem"] = problem.sentence if problem else None
+    return render(request, f"access_management/{template}.html", shown, status=status)
+
+
+def _safe(request: HttpRequest, address: str) -> str:
+    """A path of ours, or nothing."""
+    mine = address.startswith("/") and url_has_allowed_host_and_scheme(
+        address, {request.get_host()}, require_https=True
+    )
+    return address if mine else ""
+
+
+def _place(request: HttpRequest) -> str:
+    return str(request.META.get("REMOTE_ADDR", ""))

@@ -1,23 +1,31 @@
-"""Create people, grant and end roles; each journalled in its own transaction and sequenced before it returns."""
+"""Create people, propose, approve, suspend and end roles; each journalled in its own transaction and sequenced."""
 
 from datetime import UTC, datetime
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from strongroom.formats.leaf import Actor, Fact, Kind
+from strongroom.formats.refused import Refused
 from strongroom.formats.secret import Secret
 from strongroom.policy import definitions
-from strongroom.policy.least_privilege.models import Grant, Person
+from strongroom.policy.clauses.permissions import Permission
+from strongroom.policy.least_privilege.models import Grant, Person, Reason
 from strongroom.policy.least_privilege.roles import ROLES, Role
 from strongroom.policy.logging_and_monitoring import journal, references
 
 
 @transaction.atomic
-def create_person(*, name: str, email: str, password: Secret, by: bytes = Actor.COMMAND.reference) -> Person:
-    """A person with a password and no role. Raises `IntegrityError` where the e-mail is taken."""
+def create_person(
+    *, name: str, email: str, password: Secret | None, by: bytes = Actor.COMMAND.reference
+) -> Person:  # fmt: skip
+    """A person without a role; without a password until they choose one. Raises `IntegrityError` for a taken e-mail."""
     now = definitions.now()
     person = Person(name=name, email=email.casefold(), is_active=True, created_at=now, failures=0)
-    person.set_password(password.text())
+    if password is None:
+        person.set_unusable_password()
+    else:
+        person.set_password(password.text())
+        person.password_set_at = wall_now()
     person.save(force_insert=True)
     journal.record(Kind.PERSON_CREATED, by=by, facts={Fact.PERSON: references.of_person(person.pk, now)})
     return person
@@ -25,31 +33,80 @@ def create_person(*, name: str, email: str, password: Secret, by: bytes = Actor.
 
 @transaction.atomic
 def grant_role(*, person: Person, role: Role, granted_by: Person | None, by: bytes) -> Grant:
-    """Give a role. Until a second person exists a grant is self-approved, and the journal shows it."""
+    """Give a role at once, as installers do and the first administrator does. It shows as self-approved (LP-1)."""
     now = definitions.now()
-    grant = Grant(person=person, role=role, granted_at=now, granted_by=granted_by)
+    grant = Grant(
+        person=person, role=role, reason=Reason.FIRST, granted_at=now, granted_by=granted_by, approved_at=now,
+        approved_by=granted_by,
+    )  # fmt: skip
     grant.save(force_insert=True)
-    journal.record(
-        Kind.ROLE_GRANTED,
-        by=by,
-        facts={Fact.PERSON: references.of_person(person.pk, now), Fact.ROLE: ROLES[role].number},
-    )
+    _journal(Kind.ROLE_GRANTED, grant, by)
     return grant
+
+
+def propose_grant(*, person: Person, role: Role, reason: Reason, by: Person) -> Grant:
+    """Propose a role for a reason. One other person approves it; while nobody else could, the proposer does (LP-1)."""
+    now, me = definitions.now(), reference_of(by)
+    try:
+        with transaction.atomic():
+            grant = Grant(person=person, role=role, reason=reason, granted_at=now, granted_by=by)
+            grant.save(force_insert=True)
+            _journal(Kind.GRANT_PROPOSED, grant, me)
+            if not approvers(besides=(by.pk, person.pk)):
+                _approve(grant, by)
+    except IntegrityError:
+        raise Refused("LP-1", "This person has that role already, or it waits for approval.") from None
+    return grant
+
+
+def approve_grant(*, grant: Grant, by: Person) -> None:
+    """The second pair of eyes: neither who proposed it nor whom it is for (LP-1)."""
+    if by.pk in (grant.granted_by_id, grant.person_id):
+        raise Refused("LP-1", "Somebody else approves this: not who proposed it, and not whom it is for.")
+    with transaction.atomic():
+        locked = Grant.objects.select_for_update().get(pk=grant.pk)
+        if locked.approved_at is not None or locked.ended_at is not None:
+            raise Refused("LP-1", "This proposal is decided already.")
+        _approve(locked, by)
 
 
 @transaction.atomic
 def end_grant(*, grant: Grant, by: bytes) -> None:
-    """Take a role away, from this moment on."""
+    """Take a role away, or decline a proposal, from this moment on."""
     now = definitions.now()
     if Grant.objects.filter(pk=grant.pk, ended_at__isnull=True).update(ended_at=now):
-        journal.record(
-            Kind.GRANT_ENDED,
-            by=by,
-            facts={
-                Fact.PERSON: references.of_person(grant.person_id, now),
-                Fact.ROLE: ROLES[Role(grant.role)].number,
-            },
-        )
+        _journal(Kind.GRANT_ENDED, grant, by)
+
+
+@transaction.atomic
+def suspend_grants(*, person: Person, by: bytes) -> int:
+    """All roles of a person rest, as a lock asks (AM-9); how many."""
+    grants = list(
+        Grant.objects.select_for_update().filter(person=person, suspended_at__isnull=True, ended_at__isnull=True)
+    )
+    Grant.objects.filter(pk__in=[grant.pk for grant in grants]).update(suspended_at=definitions.now())
+    for grant in grants:
+        _journal(Kind.GRANT_SUSPENDED, grant, by)
+    return len(grants)
+
+
+@transaction.atomic
+def restore_grants(*, person: Person, by: bytes) -> int:
+    """Suspended roles are in force again."""
+    grants = list(
+        Grant.objects.select_for_update().filter(person=person, suspended_at__isnull=False, ended_at__isnull=True)
+    )
+    Grant.objects.filter(pk__in=[grant.pk for grant in grants]).update(suspended_at=None)
+    for grant in grants:
+        _journal(Kind.GRANT_RESTORED, grant, by)
+    return len(grants)
+
+
+def approvers(*, besides: tuple[int, ...] = ()) -> list[Person]:
+    """Who may approve grants now."""
+    may = [role for role, facts in ROLES.items() if Permission.PEOPLE_APPROVE in facts.permissions]
+    held = Grant.objects.in_force().filter(role__in=may).values("person")
+    return list(Person.objects.filter(pk__in=held, is_active=True, locked_at__isnull=True).exclude(pk__in=besides))
 
 
 def reference_of(person: Person) -> bytes:
@@ -60,3 +117,22 @@ def reference_of(person: Person) -> bytes:
 def wall_now() -> datetime:
     """The machine's own time, for what third parties judge by it: sign-in delays, codes; never a policy deadline."""
     return datetime.now(UTC)
+
+
+def _approve(grant: Grant, by: Person) -> None:
+    grant.approved_at, grant.approved_by = definitions.now(), by
+    grant.save(update_fields=["approved_at", "approved_by"])
+    _journal(Kind.ROLE_GRANTED, grant, reference_of(by))
+
+
+def _journal(kind: Kind, grant: Grant, by: bytes) -> None:
+    now = definitions.now()
+    journal.record(
+        kind,
+        by=by,
+        facts={
+            Fact.PERSON: references.of_person(grant.person_id, now),
+            Fact.ROLE: ROLES[Role(grant.role)].number,
+            Fact.REASON: grant.reason,
+        },
+    )

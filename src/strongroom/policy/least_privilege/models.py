@@ -1,7 +1,8 @@
 """People and their grants. Local tables: no account table refers to them (DESIGN 12)."""
 
 from datetime import datetime
-from typing import ClassVar
+from enum import IntEnum
+from typing import ClassVar, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
@@ -18,7 +19,10 @@ class People(BaseUserManager["Person"]):
 
 
 class Person(AbstractBaseUser):
-    """One person, one login (AM-2). `failures` and `refused_until` count wrong passwords and codes, in wall time."""
+    """One person, one login (AM-2). `failures` counts wrong answers of any factor; at the limit it locks (AM-8).
+
+    `locked_at`, `password_set_at` in wall time; `left_at`: the leaver's moment (AM-5).
+    """
 
     id = models.BigAutoField(primary_key=True)
     name = models.CharField(max_length=80)
@@ -26,7 +30,9 @@ class Person(AbstractBaseUser):
     is_active = models.BooleanField()
     created_at = models.DateTimeField()
     failures = models.IntegerField()
-    refused_until = models.DateTimeField(null=True)
+    locked_at = models.DateTimeField(null=True)
+    password_set_at = models.DateTimeField(null=True)
+    left_at = models.DateTimeField(null=True)
 
     objects: ClassVar[People] = People()
     USERNAME_FIELD = "email"
@@ -39,26 +45,69 @@ class Person(AbstractBaseUser):
         return f"<Person {self.pk}>"
 
     def roles(self) -> list[Role]:
-        """The roles granted now, in the order of the table."""
-        granted = set(Grant.objects.filter(person=self, ended_at__isnull=True).values_list("role", flat=True))
+        """The roles in force now, in the order of the table; read from the database each time (AM-10)."""
+        granted = set(Grant.objects.in_force().filter(person=self).values_list("role", flat=True))
         return [role for role in ROLES if role in granted]
 
     def permissions(self) -> frozenset[Permission]:
-        """All that the roles allow; nothing for who is not active."""
-        if not self.is_active:
+        """All that the roles allow; nothing for who is not active or is locked."""
+        if not self.is_active or self.locked_at is not None:
             return frozenset()
         return frozenset().union(*(ROLES[role].permissions for role in self.roles()))
 
 
+class Grants(models.QuerySet["Grant"]):
+    """Grants by what they are worth."""
+
+    def in_force(self) -> Self:
+        """Approved, not suspended, not ended."""
+        return self.filter(approved_at__isnull=False, suspended_at__isnull=True, ended_at__isnull=True)
+
+    def proposed(self) -> Self:
+        return self.filter(approved_at__isnull=True, ended_at__isnull=True)
+
+
+class Reason(IntEnum):
+    """Why a role is given. The numbers stand in the database and the journal."""
+
+    JOB = 1
+    COVER = 2
+    PROJECT = 3
+    AUDIT = 4
+    FIRST = 5
+
+    @property
+    def words(self) -> str:
+        return REASON_WORDS[self]
+
+
+REASON_WORDS = {
+    Reason.JOB: "part of the job",
+    Reason.COVER: "covers for somebody",
+    Reason.PROJECT: "a task with an end",
+    Reason.AUDIT: "an audit",
+    Reason.FIRST: "the first person here",
+}
+
+
 class Grant(models.Model):
-    """A role given to a person, by whom and why; ended, never deleted."""
+    """A role proposed for a person, by whom, why and approved by whom; ended, never deleted.
+
+    Approved by its own proposer only while nobody else could: then it is shown as a deficiency (LP-1).
+    """
 
     id = models.BigAutoField(primary_key=True)
     person = models.ForeignKey(Person, models.PROTECT, related_name="grants")
     role = models.CharField(max_length=20)
+    reason = models.SmallIntegerField(default=Reason.FIRST)
     granted_at: "models.DateTimeField[datetime, datetime]" = models.DateTimeField()
     granted_by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
+    approved_at = models.DateTimeField(null=True)
+    approved_by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
+    suspended_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+
+    objects = Grants.as_manager()
 
     class Meta:
         db_table = "role_grant"
@@ -67,4 +116,10 @@ class Grant(models.Model):
                 fields=["person", "role"], condition=models.Q(ended_at__isnull=True), name="grant_is_given_once"
             ),
             models.CheckConstraint(condition=models.Q(role__in=list(Role)), name="grant_role_is_known"),
+        )
+
+    @property
+    def is_self_approved(self) -> bool:
+        return self.approved_at is not None and (
+            self.approved_by_id is None or self.approved_by_id == self.granted_by_id
         )

@@ -19,11 +19,12 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class RoleFacts:
-    """`number` stands in the journal; `reveals`: its sessions are shorter, since they show people."""
+    """`number` stands in the journal; `idle`: minutes after which its sessions end; shorter where people are shown."""
 
     number: int
     words: str
     permissions: frozenset[May]
+    idle: int = 30
 
     @property
     def reveals(self) -> bool:
@@ -45,11 +46,13 @@ ROLES: dict[Role, RoleFacts] = {
                 May.PRINTERS_READ,
             }
         ),
+        idle=240,
     ),
     Role.SUPPORT: RoleFacts(
         2,
         "Answers buyers; opens one order's data for a stated purpose, for 60 seconds.",
         frozenset({May.ORDERS_LIST, May.ORDERS_READ, May.ORDERS_REVEAL, May.ORDERS_SEARCH, May.DESPATCH_READ}),
+        idle=15,
     ),
     Role.MANAGER: RoleFacts(
         5,

@@ -16,7 +16,19 @@ from strongroom.formats.leaf import Fact, Kind, Outcome
 from strongroom.policy import definitions
 from strongroom.policy.logging_and_monitoring.models import Entry, Leaf, Pending
 
-URGENT = frozenset({Kind.ROLE_GRANTED, Kind.GRANT_ENDED, Kind.PERSON_CREATED, Kind.FIRST_ADMINISTRATOR})
+URGENT = frozenset(
+    {
+        Kind.ROLE_GRANTED,
+        Kind.GRANT_ENDED,
+        Kind.GRANT_PROPOSED,
+        Kind.GRANT_SUSPENDED,
+        Kind.GRANT_RESTORED,
+        Kind.ACCOUNT_LOCKED,
+        Kind.ACCOUNT_UNLOCKED,
+        Kind.PERSON_CREATED,
+        Kind.FIRST_ADMINISTRATOR,
+    }
+)
 """Sequenced before the verb returns: right after the commit that wrote them."""
 
 Append = Callable[[list[tuple[bytes, bytes]]], list[int]]

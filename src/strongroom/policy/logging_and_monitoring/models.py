@@ -53,6 +53,7 @@ class Entry(models.Model):
         indexes = (
             models.Index(fields=["account_id", "subject", "at"], name="entry_by_subject"),
             models.Index(fields=["account_id", "at"], name="entry_by_time"),
+            models.Index(fields=["account_id", "kind", "at"], name="entry_by_kind"),
         )
 
 
@@ -121,7 +122,9 @@ class Alarm(models.Model):
                 condition=models.Q(closed_at__isnull=True),
                 name="alarm_is_open_once",
             ),
-            models.CheckConstraint(condition=models.Q(kind__in=["carry", "absent data"]), name="alarm_kind_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=["carry", "absent data", "lockout", "openings"]), name="alarm_kind_is_known"
+            ),
         )
 
 

@@ -1,0 +1,123 @@
+"""Sessions: one a person, each a row that can be ended from elsewhere at once (AM-2, AM-10)."""
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.contrib.auth import login
+from django.db import transaction
+from django.http import HttpRequest
+
+from strongroom.formats.leaf import Fact, Kind
+from strongroom.policy import definitions
+from strongroom.policy.access_management.factors import FactorKind
+from strongroom.policy.access_management.models import SignedIn
+from strongroom.policy.least_privilege.actions import reference_of, wall_now
+from strongroom.policy.least_privilege.models import Person
+from strongroom.policy.least_privilege.roles import ROLES
+from strongroom.policy.logging_and_monitoring import journal
+
+KEY: Final = "signed-in"
+FACTOR_AT: Final = "factor-at"
+LONGEST: Final = timedelta(hours=12)
+RECENT: Final = timedelta(minutes=10)
+"""How old a factor's use may be for a dangerous act."""
+SEEN_EVERY: Final = timedelta(seconds=30)
+IDLE_WITHOUT_ROLE: Final = 30
+AGENTS: Final = (("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+SYSTEMS: Final = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("Windows", "Windows"),
+    ("Mac OS", "Mac"),
+    ("Linux", "Linux"),
+)
+
+
+def begin(request: HttpRequest, person: Person, factor: FactorKind, place: bytes) -> int:
+    """Sign a person in; returns how many of their earlier sessions this ended."""
+    now, me = wall_now(), reference_of(person)
+    with transaction.atomic():
+        ended = end_all(person=person, by=me)
+        row = SignedIn(
+            id=definitions.reference(), person=person, began_at=now, seen_at=now, factor=factor,
+            agent=agent_words(request.headers.get("user-agent", "")), place=place.hex()[:8],
+        )  # fmt: skip
+        row.save(force_insert=True)
+        journal.record(Kind.SIGN_IN, by=me, facts={Fact.FACTOR: factor, Fact.SESSION: row.id.bytes})
+    request.session.flush()
+    login(request, person, backend="django.contrib.auth.backends.ModelBackend")
+    request.session[KEY], request.session[FACTOR_AT] = row.id.hex, now.timestamp()
+    return ended
+
+
+def is_living(request: HttpRequest, person: Person) -> bool:
+    """Whether this session may go on: not ended, not idle too long, not older than 12 hours."""
+    id_ = _id(request)
+    row = SignedIn.objects.filter(pk=id_, person=person, ended_at__isnull=True).first() if id_ is not None else None
+    now = wall_now()
+    if row is None or not person.is_active or person.locked_at is not None:
+        return False
+    if now - row.seen_at > idle(person) or now - row.began_at > LONGEST:
+        SignedIn.objects.filter(pk=row.pk).update(ended_at=now)
+        return False
+    if now - row.seen_at > SEEN_EVERY:
+        SignedIn.objects.filter(pk=row.pk).update(seen_at=now)
+    return True
+
+
+def idle(person: Person) -> timedelta:
+    """The shortest idle time of the person's roles: who may see customers is signed out soonest."""
+    return timedelta(minutes=min((ROLES[role].idle for role in person.roles()), default=IDLE_WITHOUT_ROLE))
+
+
+def of(person: Person) -> list[SignedIn]:
+    return list(SignedIn.objects.filter(person=person, ended_at__isnull=True).order_by("-seen_at"))
+
+
+def is_recent(request: HttpRequest) -> bool:
+    """Whether a factor was used within the last ten minutes of this session."""
+    at = request.session.get(FACTOR_AT, 0.0)
+    return wall_now() - datetime.fromtimestamp(float(at), wall_now().tzinfo) < RECENT
+
+
+def stepped_up(request: HttpRequest, person: Person, factor: FactorKind) -> None:
+    """A factor was used again, for what comes next."""
+    request.session[FACTOR_AT] = wall_now().timestamp()
+    journal.record_committed(Kind.STEPPED_UP, by=reference_of(person), facts={Fact.FACTOR: factor})
+
+
+@transaction.atomic
+def end(*, session: SignedIn, by: bytes) -> None:
+    """End one session: its next request finds nobody signed in."""
+    if SignedIn.objects.filter(pk=session.pk, ended_at__isnull=True).update(ended_at=wall_now()):
+        journal.record(Kind.SESSION_ENDED, by=by, facts={Fact.SESSION: session.pk.bytes})
+
+
+@transaction.atomic
+def end_all(*, person: Person, by: bytes, but: uuid.UUID | None = None) -> int:
+    """End a person's sessions, but one where named; how many."""
+    living = SignedIn.objects.select_for_update().filter(person=person, ended_at__isnull=True)
+    found = [session for session in living if session.pk != but]
+    for session in found:
+        end(session=session, by=by)
+    return len(found)
+
+
+def current(request: HttpRequest) -> uuid.UUID | None:
+    return _id(request)
+
+
+def agent_words(agent: str) -> str:
+    """A browser and a system in two words; the whole header is kept nowhere."""
+    browser = next((word for sign, word in AGENTS if sign in agent), "Another browser")
+    system = next((word for sign, word in SYSTEMS if sign in agent), "another system")
+    return f"{browser} on {system}"
+
+
+def _id(request: HttpRequest) -> uuid.UUID | None:
+    said = request.session.get(KEY)
+    try:
+        return uuid.UUID(hex=said) if isinstance(said, str) else None
+    except ValueError:
+        return None
