@@ -6,11 +6,15 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from strongroom.rehearsal.browser import Browser
 from strongroom.rehearsal.installation import Rehearsal
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
 
 
 def free_port() -> int:
@@ -30,6 +34,33 @@ def rehearsal() -> Iterator[Rehearsal]:
             running.step(6 * 3600)
         yield running
     shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def packing() -> Iterator[Rehearsal]:
+    """A rehearsal where nothing is despatched by itself, so that there is work at the bench."""
+    made = Path(tempfile.mkdtemp(prefix="sr-packing-"))
+    made.chmod(0o711 if os.getuid() == 0 else 0o700)
+    with Rehearsal(made, port=free_port(), days=3, hands_off=0.5, orders_per_day=16.0) as running:
+        running.start()
+        for _ in range(12):
+            running.step(6 * 3600)
+        yield running
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A real Chromium, headless."""
+    found = shutil.which("chromium")
+    if found is None:
+        pytest.skip("needs the package chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
 
 
 class Doors:

@@ -1,57 +1,26 @@
 """In a real Chromium, by keyboard: sign in, open one address for a reason, and see it go (AM-7)."""
 
-import base64
-import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from strongroom.formats.secret import Secret
-from strongroom.policy.access_management import totp
 from strongroom.rehearsal.installation import Rehearsal
-
-CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("needs the package chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
+from tests.journeys.station import Station
 
 
 @pytest.fixture(scope="module")
 def page(chromium: Any, rehearsal: Rehearsal) -> Iterator[Any]:
     """A page on which the second support person's session is open; signed in by keyboard alone."""
-    context = chromium.new_context(ignore_https_errors=True, viewport={"width": 1440, "height": 900})
-    opened = context.new_page()
-    opened.complaints = []
-    opened.on("console", lambda said: opened.complaints.append(said.text))
-    who = rehearsal.people()["support"]
-    opened.goto(f"https://localhost:{rehearsal.running.configuration.web.port}/")
-    opened.focus("#id_email")
-    opened.keyboard.type(who["email"])
-    opened.keyboard.press("Tab")
-    opened.keyboard.type(who["password"])
-    opened.keyboard.press("Enter")
-    opened.wait_for_selector("#id_code")
-    time.sleep(30 - time.time() % 30 + 0.2)  # a code that no other test has used
-    opened.focus("#id_code")
-    opened.keyboard.type(totp.code(Secret(base64.b32decode(who["secret"])), int(time.time() // 30)))
-    opened.keyboard.press("Enter")
-    opened.wait_for_selector("table.ledger")
+    station = Station(chromium, rehearsal)
+    station.sign_in(rehearsal.people()["support2"])
+    opened = station.page
+    opened.complaints = station.complaints
+    opened.wait_for_selector(".mast")
+    station.go("/orders/")
     yield opened
-    context.close()
+    station.close()
 
 
 def test_an_address_is_opened_by_keyboard_and_gone_when_the_window_loses_the_focus(page: Any) -> None:

@@ -9,14 +9,14 @@ from typing import Any
 from strongroom.command.installed import rehearsal_folder, show, tell
 from strongroom.formats.secret import Secret
 from strongroom.policy.access_management import totp
-from strongroom.rehearsal.sample_people import FILE
+from strongroom.rehearsal.sample_people import FILE, NAMES
 
 
 def add(commands: Any) -> None:
     parser = commands.add_parser("people", help="code (rehearsals only)")
     verbs = parser.add_subparsers(dest="verb", required=True)
     code = verbs.add_parser("code", help="the present sign-in code of a sample person")
-    code.add_argument("role", choices=("support", "packer", "administrator", "auditor"))
+    code.add_argument("role", choices=tuple(NAMES))
     code.set_defaults(run=_code)
 
 

@@ -17,12 +17,15 @@ from strongroom.website.process import begin
 
 NAMES: Final = {
     "support": "Tamsin Orr",
+    "support2": "Bertil Aune",
     "packer": "Kit Oduya",
-    "administrator": "Idris Penhale",
-    "auditor": "Maren Tolley",
+    "packer2": "Rosa Lindqvist",
     "manager": "Priya Castellan",
     "security": "Owen Straker",
+    "administrator": "Idris Penhale",
+    "auditor": "Maren Tolley",
 }
+"""By e-mail name: a role, and a number where there are several of it."""
 FILE: Final = "sample-people.json"
 
 
@@ -37,19 +40,19 @@ def main() -> int:
     path = Path(os.environ["STRONGROOM_DATA"]) / FILE
     if not path.exists():
         path.touch(mode=0o600)
-        path.write_text(json.dumps({role: _make(role, name) for role, name in NAMES.items()}), encoding="utf-8")
+        path.write_text(json.dumps({mail: _make(mail, name) for mail, name in NAMES.items()}), encoding="utf-8")
     return 0
 
 
-def _make(role: str, name: str) -> dict[str, str]:
+def _make(mail: str, name: str) -> dict[str, str]:
     from strongroom.formats.leaf import Actor  # noqa: PLC0415
     from strongroom.policy.access_management import factors, totp  # noqa: PLC0415
     from strongroom.policy.least_privilege.actions import create_person, grant_role  # noqa: PLC0415
     from strongroom.policy.least_privilege.roles import Role  # noqa: PLC0415
 
-    email, password, secret = f"{role}@rehearsal.invalid", f"Marble-{secrets.token_hex(4)}-Run", totp.new_secret()
+    email, password, secret = f"{mail}@rehearsal.invalid", f"Marble-{secrets.token_hex(4)}-Run", totp.new_secret()
     person = create_person(name=name, email=email, password=Secret(password), by=Actor.REHEARSAL.reference)
-    grant_role(person=person, role=Role(role), granted_by=None, by=Actor.REHEARSAL.reference)
+    grant_role(person=person, role=Role(mail.rstrip("2")), granted_by=None, by=Actor.REHEARSAL.reference)
     factors.keep_code(person=person, secret=secret)
     return {"name": name, "email": email, "password": password, "secret": base64.b32encode(secret.bytes()).decode()}
 

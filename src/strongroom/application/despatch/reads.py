@@ -36,13 +36,14 @@ def filters(now: datetime) -> dict[str, tuple[str, Q]]:
     """The worklist's filters: words, and which orders. `pickable` is the rest that may go into a wave."""
     pickable = Q(has_address=True, held_for__isnull=True)
     return {
-        "ready": ("Ready", pickable & Q(wave__isnull=True)),
-        "waved": ("In a wave", pickable & Q(wave__isnull=False)),
+        "ready": ("Ready", pickable & Q(wave__isnull=True, has_parcel=False)),
+        "waved": ("In a wave", pickable & Q(wave__isnull=False, has_parcel=False)),
+        "packed": ("Labelled, still here", Q(has_parcel=True)),
         "late": ("Late", Q(ship_by__lt=now)),
         "held": ("On hold", Q(held_for__isnull=False)),
         "absent": ("No address", Q(has_address=False, data_absent=True)),
         "lost": ("Being fetched again", Q(has_address=False, data_absent=False)),
-        "part": ("Part shipped", Q(state=OrderState.PART_SHIPPED) | Q(has_parcel=True)),
+        "part": ("Part shipped", Q(state=OrderState.PART_SHIPPED)),
         "all": ("All to ship", Q()),
     }
 

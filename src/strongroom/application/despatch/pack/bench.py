@@ -23,6 +23,7 @@ from strongroom.formats.refused import Refused
 from strongroom.formats.secret import Secret
 from strongroom.policy import definitions
 from strongroom.policy.encryption_and_storage.models import LabelPrint, Printer, PrintReason, PrintState
+from strongroom.policy.least_privilege.actions import wall_now
 from strongroom.policy.least_privilege.models import Person
 from strongroom.policy.retention_and_recovery.models import Order
 
@@ -88,8 +89,7 @@ class Bench:
         """The order whose parcel is being packed here, while it is remembered."""
         if not self.open:
             return None
-        age = definitions.milliseconds(definitions.now()) - int(self.open["at"])
-        if age > rules.OPEN_AT_BENCH.total_seconds() * 1000:
+        if wall_now().timestamp() - float(self.open["at"]) > rules.OPEN_AT_BENCH.total_seconds():
             return None
         return Order.objects.filter(account_id=self.open["account"], ref=uuid.UUID(self.open["ref"])).first()
 
@@ -230,8 +230,9 @@ def _ask_once(bench: Bench, order: Order, label: LabelPrint) -> None:
 
 
 def _remember(bench: Bench, order: Order, parcel: int) -> None:
-    at = definitions.milliseconds(definitions.now())
-    bench.open = {"account": order.account_id, "ref": order.ref.hex, "parcel": parcel, "at": at}
+    bench.open = {
+        "account": order.account_id, "ref": order.ref.hex, "parcel": parcel, "at": wall_now().timestamp(),
+    }  # fmt: skip
     bench.checked = {}
 
 
@@ -285,10 +286,10 @@ def _order_of(bench: Bench) -> Order | None:
 
 
 def _is_repeat(bench: Bench, found: Scan) -> bool:
-    """Whether a scanner that fired twice said the same within two seconds. Kept as a hash of this process only."""
-    now = definitions.milliseconds(definitions.now())
+    """Whether a scanner that fired twice said the same within two seconds of the machine's time."""
+    now = wall_now().timestamp()
     key = [found.kind.value, rules.shape_of(found.value), now]
     same = bool(bench.scanned) and bench.scanned[:2] == key[:2]
-    recent = same and now - int(bench.scanned[2]) < rules.SAME_SCAN_WITHIN.total_seconds() * 1000
+    recent = same and now - float(bench.scanned[2]) < rules.SAME_SCAN_WITHIN.total_seconds()
     bench.scanned = key
     return recent and found.kind not in (ScanKind.SKU, ScanKind.NOTHING)

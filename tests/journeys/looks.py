@@ -1,0 +1,37 @@
+"""How a page is looked at: axe at two widths in both themes, and pictures that the documentation keeps."""
+
+import os
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 320, "height": 700}
+KEPT = Path(__file__).parents[2] / "docs" / "screens"
+
+
+def complaints(page: Any) -> list[str]:
+    """What axe finds wrong with the page as it stands (WCAG 2.2 AA and best practices)."""
+    if not page.evaluate("typeof axe !== 'undefined'"):
+        page.evaluate(AXE)  # through the debugger, which the page's own policy does not bind
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in found["violations"]]
+
+
+def look(page: Any, name: str) -> None:
+    """Assert that a page is clean and fits, wide and narrow, light and dark; keep a picture where asked to."""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for size in (WIDE, NARROW):
+            page.set_viewport_size(size)
+            assert complaints(page) == [], f"{name}, {scheme}, {size['width']} px"
+            assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], (
+                f"{name} at {size['width']} px"
+            )
+            if os.environ.get("STRONGROOM_KEEP_SCREENS") == "1":
+                KEPT.mkdir(exist_ok=True)
+                theme = "" if scheme == "light" else "-dark"
+                width = "" if size is WIDE else "-320"
+                page.screenshot(path=str(KEPT / f"{name}{theme}{width}.png"))
+    page.set_viewport_size(WIDE)
+    page.emulate_media(color_scheme="light")
