@@ -64,7 +64,10 @@ class Company:
     name: str = "Strongroom"
     contacts: tuple[str, ...] = ()
     address: tuple[str, ...] = ()
+    city: str = ""
+    postcode: str = ""
     country: str = "GB"
+    phone: str = ""
 
 
 @dataclass(frozen=True)

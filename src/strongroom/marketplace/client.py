@@ -18,7 +18,7 @@ import httpx
 
 from strongroom.formats.clock import Clock
 from strongroom.formats.secret import Secret
-from strongroom.marketplace import errors, parse
+from strongroom.marketplace import errors, parse, shipping_labels
 from strongroom.marketplace.errors import MarketplaceError
 from strongroom.marketplace.limits import LIMITS
 from strongroom.marketplace.protocols import Bucket, CallLog, DateHeard
@@ -129,6 +129,34 @@ class Client:
         return self._call(
             "getOrder", "GET", f"{ORDERS}/{quote(order_id, safe='')}",
             lambda body, call: parse.packages(body, call=call), parameters={"includedData": Secret(PARCELS)},
+        )  # fmt: skip
+
+    def eligible_services(self, request: shipping_labels.LabelRequest) -> tuple[shipping_labels.Service, ...]:
+        """Carriers' offers for a parcel. Nothing is bought by asking."""
+        body = {"ShipmentRequestDetails": shipping_labels.details(request)}
+        return self._call(
+            "getEligibleShipmentServices", "POST", shipping_labels.SERVICES,
+            lambda answer, _: shipping_labels.services(answer), content=Secret(json.dumps(body)),
+        )  # fmt: skip
+
+    def buy_label(
+        self, request: shipping_labels.LabelRequest, service: shipping_labels.Service
+    ) -> shipping_labels.BoughtLabel:
+        """Buy one. Never repeated by itself: an answer that was lost may have been a purchase."""
+        body = {
+            "ShipmentRequestDetails": shipping_labels.details(request),
+            "ShippingServiceId": service.id,
+            "ShippingServiceOfferId": service.offer,
+        }
+        return self._call(
+            "createShipment", "POST", shipping_labels.SHIPMENTS,
+            lambda answer, _: shipping_labels.bought(answer), content=Secret(json.dumps(body)),
+        )  # fmt: skip
+
+    def cancel_label(self, shipment: str) -> None:
+        """Give a label back; Amazon refunds what was not used."""
+        self._call(
+            "cancelShipment", "DELETE", f"{shipping_labels.SHIPMENTS}/{quote(shipment, safe='')}", lambda *_: True
         )  # fmt: skip
 
     def participations(self) -> tuple[Participation, ...]:

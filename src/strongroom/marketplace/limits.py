@@ -13,5 +13,8 @@ LIMITS: Final = {
     "getOrder": Limit(0.5, 30),
     "confirmShipment": Limit(2.0, 10),
     "getMarketplaceParticipations": Limit(0.016, 15),
+    "getEligibleShipmentServices": Limit(6.0, 12),
+    "createShipment": Limit(2.0, 2),
+    "cancelShipment": Limit(1.0, 1),
     "token": Limit(1.0, 10),
 }

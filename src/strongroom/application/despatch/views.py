@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from strongroom.application.despatch import actions, barcode, reads, rules
+from strongroom.application.despatch import actions, barcode, bought_labels, reads, rules
 from strongroom.application.despatch.forms import HandOverForm, HoldForm, PartForm
 from strongroom.application.despatch.rules import Hold
 from strongroom.formats.refused import Refused
@@ -129,6 +129,14 @@ def part(request: HttpRequest, ref: uuid.UUID) -> HttpResponse:
         actions.queue_label(order=order, printer=printer, by=_person(request), lines=form.lines())
     except actions.AlreadyPrinted:
         raise Refused("ES-4", "Everything of this order is packed already.") from None
+    return redirect("parcels", ref=ref)
+
+
+@permission(Permission.DESPATCH_PACK)
+@require_POST
+def buy(request: HttpRequest, ref: uuid.UUID) -> HttpResponse:
+    """A label bought through Amazon instead of one of ours: no address is opened for it."""
+    bought_labels.want(order=_find(ref), by=_person(request))
     return redirect("parcels", ref=ref)
 
 

@@ -79,6 +79,7 @@ class Business:
         self._count = 0
         self.now = start
         self.orders: dict[str, SimulatedOrder] = {}
+        self.bought: dict[str, dict[str, Any]] = {}
         if orders_per_day > 0:
             self._plan(start + self._rng.expovariate(self._rate), "order", "")
 

@@ -24,7 +24,8 @@ SEARCH: Final = frozenset(
 )  # fmt: skip
 ALLOWANCES: Final = {
     "searchOrders": (0.0056, 20), "getOrder": (0.5, 30), "confirmShipment": (2.0, 10),
-    "getMarketplaceParticipations": (0.016, 15),
+    "getMarketplaceParticipations": (0.016, 15), "getEligibleShipmentServices": (6.0, 12), "createShipment": (2.0, 2),
+    "getShipment": (1.0, 1), "cancelShipment": (1.0, 1),
 }  # fmt: skip
 LATE: Final = 120.0
 """Seconds that Amazon's data lags, and that a `…Before` must lie in the past."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from strongroom.rehearsal.marketplace import labels
 from strongroom.rehearsal.marketplace.faults import Fault
 from strongroom.rehearsal.marketplace.requests import Amazon, Answer
 
@@ -76,6 +77,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._answer("POST")
 
+    def do_DELETE(self) -> None:
+        self._answer("DELETE")
+
     def date_time_string(self, timestamp: float | None = None) -> str:
         return formatdate(self.server.amazon.clock.wall() if timestamp is None else timestamp, usegmt=True)
 
@@ -117,6 +121,10 @@ class _Handler(BaseHTTPRequestHandler):
                     amazon.admit("confirmShipment", token)
                     amazon.confirm(order_id, _json(body))
                     return "confirmShipment", 204, None
+                case _, ["mfn", "v0", *rest]:
+                    operation = labels.operation_of(method, rest)
+                    amazon.admit(operation, token)
+                    return operation, 200, labels.answer(amazon, operation, rest, _json(body) if body else None)
                 case "GET", ["sellers", "v1", "marketplaceParticipations"]:
                     amazon.admit("getMarketplaceParticipations", token)
                     return "getMarketplaceParticipations", 200, amazon.participations()
@@ -169,6 +177,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _operation(parts: list[str]) -> str:
+    if parts[:2] == ["mfn", "v0"]:
+        return "createShipment"
     if parts[:2] == ["sellers", "v1"]:
         return "getMarketplaceParticipations"
     if parts[-1:] == ["shipmentConfirmation"]:
