@@ -403,7 +403,7 @@ def test_a_bought_label_opens_no_address_and_is_bought_once(bench: Bench) -> Non
     home = ShipFrom("Quillmarsh Toys", "Unit 4", "Quillmarsh", "QM1 2AB", "GB", "d@example.invalid", "+44 7700 900100")
     (order,) = place(bench)
     with bench.house.as_web():
-        bought_labels.want(order=bench.row(order), by=bench.packer)
+        bought_labels.want(order=bench.row(order), printer=bench.printer, by=bench.packer)
     assert bought_labels.buy_due(account=bench.shop.account, client=bench.shop.client, home=home) == 1
     assert bought_labels.buy_due(account=bench.shop.account, client=bench.shop.client, home=home) == 0
     bench.print()
@@ -425,7 +425,7 @@ def test_a_purchase_whose_answer_was_lost_is_not_made_again(bench: Bench) -> Non
     home = ShipFrom("Quillmarsh Toys", "Unit 4", "Quillmarsh", "QM1 2AB", "GB", "d@example.invalid", "+44 7700 900100")
     (order,) = place(bench)
     with bench.house.as_web():
-        bought_labels.want(order=bench.row(order), by=bench.packer)
+        bought_labels.want(order=bench.row(order), printer=bench.printer, by=bench.packer)
     buy = bench.shop.client.buy_label
 
     def lost(*request: Any) -> Any:

@@ -153,14 +153,82 @@ def test_the_telephone_is_gone_once_shipped_and_late(world: World) -> None:
     assert "phone" not in world.order(id_, "RECIPIENT").json()["order"]["recipient"]["deliveryAddress"]
 
 
-def test_a_shipment_is_confirmed_with_what_the_model_requires(world: World) -> None:
+def confirmation(world: World, id_: str, **other: Any) -> httpx.Response:
+    """A parcel of one piece of the first line, told as the model wants it, but for what is said otherwise."""
+    item = world.amazon.business.orders[id_].items[0]
+    detail = {"packageReferenceId": "1", "carrierCode": "UPS", "trackingNumber": "1Z999AA10123456784",
+              "shipDate": "2026-11-01T00:00:00Z", "orderItems": [{"orderItemId": item.item_id, "quantity": 1}], **other}  # fmt: skip
+    return world.http.post(
+        f"/orders/v0/orders/{id_}/shipmentConfirmation", json={"marketplaceId": "A", "packageDetail": detail},
+        headers={"x-amz-access-token": world.token},
+    )  # fmt: skip
+
+
+def test_a_shipment_is_confirmed_by_its_packages(world: World) -> None:
+    from strongroom.rehearsal.marketplace.business import Item
+
+    (id_,) = place(world, items=[Item("1", "A", "A", "A", "1.00", 2)])
+    order = world.amazon.business.orders[id_]
+    assert confirmation(world, id_).status_code == 204
+    assert order.status == "PARTIALLY_SHIPPED"
+    before = order.updated
+    assert confirmation(world, id_).status_code == 204
+    assert (len(order.packages), order.updated) == (1, before), "the same again changes nothing"
+    assert confirmation(world, id_, packageReferenceId="2").status_code == 204
+    assert order.status == "SHIPPED"
+    told = world.order(id_, "PACKAGES,FULFILLMENT").json()["order"]["packages"]
+    assert [package["packageReferenceId"] for package in told] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"packageReferenceId": "one"}, {"orderItems": [{"orderItemId": "999", "quantity": 1}]}, {"trackingNumber": " "},
+     {"carrierCode": "Other"}, {"shipDate": "yesterday"}, {"orderItems": [{"orderItemId": "1", "quantity": 50}]}],
+    ids=str,
+)  # fmt: skip
+def test_a_shipment_that_cannot_be_is_refused(world: World, wrong: dict[str, Any]) -> None:
+    from strongroom.rehearsal.marketplace.business import Item
+
+    (id_,) = place(world, items=[Item("1", "A", "A", "A", "1.00", 2)])
+    assert confirmation(world, id_, **wrong).status_code == 400
+    assert world.amazon.business.orders[id_].status == "UNSHIPPED"
+
+
+def test_bought_labels_are_held_to_amazons_model(world: World) -> None:
+    import base64
+    import gzip
+
     (id_,) = place(world)
-    path, headers = f"/orders/v0/orders/{id_}/shipmentConfirmation", {"x-amz-access-token": world.token}
-    assert world.http.post(path, json={}, headers=headers).status_code == 400
-    body = {"marketplaceId": "A", "packageDetail": {"packageReferenceId": "1", "carrierCode": "X", "trackingNumber": "N",
-            "shipDate": "2026-11-01T00:00:00Z", "orderItems": [{"orderItemId": "1", "quantity": 1}]}}  # fmt: skip
-    assert world.http.post(path, json=body, headers=headers).status_code == 204
-    assert world.amazon.business.orders[id_].status == "SHIPPED"
+    item = world.amazon.business.orders[id_].items[0]
+    home = {
+        "Name": "Q",
+        "AddressLine1": "Unit 4",
+        "City": "Q",
+        "PostalCode": "QM1",
+        "CountryCode": "GB",
+        "Email": "d@q",
+        "Phone": "1",
+    }
+    details = {"AmazonOrderId": id_, "ItemList": [{"OrderItemId": item.item_id, "Quantity": 1}], "ShipFromAddress": home,
+               "PackageDimensions": {"Length": 1, "Width": 1, "Height": 1, "Unit": "centimeters"},
+               "Weight": {"Value": 100, "Unit": "g"},
+               "ShippingServiceOptions": {"DeliveryExperience": "NoTracking", "CarrierWillPickUp": False, "LabelFormat": "PDF"}}  # fmt: skip
+    headers = {"x-amz-access-token": world.token}
+    offers = world.http.post(
+        "/mfn/v0/eligibleShippingServices", json={"ShipmentRequestDetails": details}, headers=headers
+    )
+    chosen = offers.json()["payload"]["ShippingServiceList"][0]["ShippingServiceId"]
+    made = world.http.post(
+        "/mfn/v0/shipments", json={"ShipmentRequestDetails": details, "ShippingServiceId": chosen}, headers=headers
+    )
+    contents = made.json()["payload"]["Label"]["FileContents"]["Contents"]
+    assert gzip.decompress(base64.b64decode(contents)).startswith(b"%PDF")
+    path = SPAPI / "models" / "merchantFulfillmentV0.json"
+    if not path.exists():
+        pytest.skip("Amazon's models are not beside the project")
+    model = json.loads(path.read_text())
+    for answer, name in ((offers, "GetEligibleShipmentServicesResponse"), (made, "CreateShipmentResponse")):
+        jsonschema.validate(answer.json(), {**model["definitions"][name], "definitions": model["definitions"]})
 
 
 def test_plain_http_gets_nothing(world: World) -> None:

@@ -92,7 +92,7 @@ def details(request: LabelRequest) -> dict[str, Any]:
         "PackageDimensions": {
             "Length": request.size[0], "Width": request.size[1], "Height": request.size[2], "Unit": "centimeters",
         },
-        "Weight": {"Value": request.grams, "Unit": "grams"},
+        "Weight": {"Value": request.grams, "Unit": "g"},
         "ShippingServiceOptions": {
             "DeliveryExperience": "DeliveryConfirmationWithoutSignature", "CarrierWillPickUp": False,
             "LabelFormat": FORMATS[request.form],

@@ -31,8 +31,8 @@ SIZE: Final = (30.0, 20.0, 12.0)
 UNKNOWN_WEIGHT: Final = 500
 
 
-def want(*, order: Order, by: Person) -> Parcel:
-    """Ask for a label to be bought for everything of an order that is still here."""
+def want(*, order: Order, printer: Printer, by: Person) -> Parcel:
+    """Ask for a label to be bought for everything of an order that is still here, and printed there."""
     require(Permission.DESPATCH_PACK, of=by)
     with transaction.atomic():
         parcel = next_parcel(order, by)
@@ -40,7 +40,7 @@ def want(*, order: Order, by: Person) -> Parcel:
             raise Refused("ES-4", "Everything of this order is packed already.")
         Parcel.objects.filter(
             account_id=parcel.account_id, order_ref=parcel.order_ref, number=parcel.number
-        ).update(purchase="wanted")  # fmt: skip
+        ).update(purchase="wanted", printer=printer.pk)  # fmt: skip
     return parcel
 
 
@@ -53,7 +53,7 @@ def buy_due(*, account: int, client: Client, home: ShipFrom) -> int:
     bought = 0
     for parcel in Parcel.objects.filter(account_id=account, purchase="wanted").order_by("made_at")[:10]:
         order = Order.objects.get(account_id=account, ref=parcel.order_ref)
-        printer = Printer.objects.filter(retired_at__isnull=True).order_by("name").first()
+        printer = Printer.objects.filter(pk=parcel.printer, retired_at__isnull=True).first()
         if order.order_id is None or order.done_on is not None or printer is None:
             _settle(parcel, "refused", "order or printer is gone")
             continue

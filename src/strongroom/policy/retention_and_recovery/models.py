@@ -161,6 +161,7 @@ class Parcel(models.Model):
     asked = models.BooleanField()
     purchase = models.CharField(max_length=8, null=True)
     shipment = models.CharField(max_length=100, null=True)
+    printer = models.BigIntegerField(null=True)
     problem = models.CharField(max_length=40, null=True)
 
     class Meta:

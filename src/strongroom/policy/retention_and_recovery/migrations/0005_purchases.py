@@ -9,6 +9,11 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddField(
             model_name="parcel",
+            name="printer",
+            field=models.BigIntegerField(null=True),
+        ),
+        migrations.AddField(
+            model_name="parcel",
             name="purchase",
             field=models.CharField(max_length=8, null=True),
         ),
