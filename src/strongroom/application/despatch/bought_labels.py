@@ -53,7 +53,7 @@ def buy_due(*, account: int, client: Client, home: ShipFrom) -> int:
     bought = 0
     for parcel in Parcel.objects.filter(account_id=account, purchase="wanted").order_by("made_at")[:10]:
         order = Order.objects.get(account_id=account, ref=parcel.order_ref)
-        printer = Printer.objects.filter(pk=parcel.printer, retired_at__isnull=True).first()
+        printer = Printer.objects.filter(pk=parcel.printer or 0, retired_at__isnull=True).first()
         if order.order_id is None or order.done_on is not None or printer is None:
             _settle(parcel, "refused", "order or printer is gone")
             continue
