@@ -70,3 +70,43 @@ def test_every_permission_has_its_number_and_no_number_is_used_twice() -> None:
     assert set(NUMBERS) == asked
     assert len(set(NUMBERS.values())) == len(NUMBERS)
     assert len({facts.number for facts in ROLES.values()}) == len(ROLES)
+
+
+def test_a_dangerous_act_asks_for_a_factor_of_the_last_ten_minutes(house: House) -> None:
+    from django.test import RequestFactory
+
+    from strongroom.policy.access_management import sessions
+    from strongroom.policy.access_management.step_up import needs_recent_factor
+    from strongroom.policy.least_privilege.actions import wall_now
+
+    done = []
+
+    @needs_recent_factor
+    def act(_: HttpRequest) -> HttpResponse:
+        done.append("done")
+        return HttpResponse()
+
+    for minutes, acts in ((0, True), (9, True), (11, False), (700, False)):
+        request = RequestFactory().post("/people/invite", HTTP_REFERER="https://localhost:8443/people/")
+        request.session = {sessions.FACTOR_AT: wall_now().timestamp() - minutes * 60}  # type: ignore[assignment]
+        done.clear()
+        answer = act(request)
+        assert bool(done) is acts, minutes
+        if not acts:
+            assert (answer.status_code, answer["Location"]) == (302, "/step-up?next=%2Fpeople%2F")
+    request = RequestFactory().get("/me")
+    request.session = {}  # type: ignore[assignment]
+    assert act(request).status_code == 302, "a session that never used a factor is asked for one"
+
+
+def test_every_act_on_people_printers_and_factors_asks_for_a_recent_factor(house: House) -> None:
+    """Named here, so that a new dangerous act is thought about."""
+    from strongroom.website.checks import routes
+
+    dangerous = {
+        "people/invite", "people/<int:pk>/grant", "people/<int:pk>/<slug:verb>", "grants/<int:grant>/approve",
+        "grants/<int:grant>/end", "printers/add", "printers/<int:printer>/retire", "me/passkeys", "me/recovery-codes",
+        "me/factors/<int:factor>/remove", "me/command-token",
+    }  # fmt: skip
+    guarded = {route for route, view in routes(get_resolver()) if getattr(view, "asks_for_recent_factor", False)}
+    assert guarded == dangerous

@@ -24,4 +24,5 @@ def needs_recent_factor(view: View) -> View:
         path = back if back.startswith("/") else "/" + back.partition("/")[2]
         return HttpResponseRedirect(f"{reverse('step-up')}?{urlencode({'next': path})}")
 
+    guarded.asks_for_recent_factor = True  # type: ignore[attr-defined]
     return guarded  # type: ignore[return-value]
