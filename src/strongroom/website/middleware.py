@@ -90,7 +90,7 @@ class Refusals:
 
 
 class Sessions:
-    """Signed-in sessions end: idle, after twelve hours, from elsewhere, and when the person is no longer active."""
+    """Signed-in sessions end: idle, at their roles' limit, from elsewhere, and when the person is no longer active."""
 
     def __init__(self, respond: Respond) -> None:
         self._respond = respond

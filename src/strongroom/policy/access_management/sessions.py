@@ -19,11 +19,11 @@ from strongroom.policy.logging_and_monitoring import journal
 
 KEY: Final = "signed-in"
 FACTOR_AT: Final = "factor-at"
-LONGEST: Final = timedelta(hours=12)
 RECENT: Final = timedelta(minutes=10)
 """How old a factor's use may be for a dangerous act."""
 SEEN_EVERY: Final = timedelta(seconds=30)
 IDLE_WITHOUT_ROLE: Final = 30
+LONGEST_WITHOUT_ROLE: Final = 12
 AGENTS: Final = (("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
 SYSTEMS: Final = (
     ("Android", "Android"),
@@ -52,13 +52,13 @@ def begin(request: HttpRequest, person: Person, factor: FactorKind, place: bytes
 
 
 def is_living(request: HttpRequest, person: Person) -> bool:
-    """Whether this session may go on: not ended, not idle too long, not older than 12 hours."""
+    """Whether this session may go on: not ended, not idle too long, not older than its roles allow."""
     id_ = _id(request)
     row = SignedIn.objects.filter(pk=id_, person=person, ended_at__isnull=True).first() if id_ is not None else None
     now = wall_now()
     if row is None or not person.is_active or person.locked_at is not None:
         return False
-    if now - row.seen_at > idle(person) or now - row.began_at > LONGEST:
+    if now - row.seen_at > idle(person) or now - row.began_at > longest(person):
         SignedIn.objects.filter(pk=row.pk).update(ended_at=now)
         return False
     if now - row.seen_at > SEEN_EVERY:
@@ -69,6 +69,11 @@ def is_living(request: HttpRequest, person: Person) -> bool:
 def idle(person: Person) -> timedelta:
     """The shortest idle time of the person's roles: who may see customers is signed out soonest."""
     return timedelta(minutes=min((ROLES[role].idle for role in person.roles()), default=IDLE_WITHOUT_ROLE))
+
+
+def longest(person: Person) -> timedelta:
+    """The shortest whole life of a session among the person's roles."""
+    return timedelta(hours=min((ROLES[role].longest for role in person.roles()), default=LONGEST_WITHOUT_ROLE))
 
 
 def of(person: Person) -> list[SignedIn]:

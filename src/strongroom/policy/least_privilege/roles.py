@@ -19,12 +19,13 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class RoleFacts:
-    """`number` stands in the journal; `idle`: minutes after which its sessions end; shorter where people are shown."""
+    """`number` stands in the journal; after `idle` minutes and after `longest` hours its sessions end."""
 
     number: int
     words: str
     permissions: frozenset[May]
     idle: int = 30
+    longest: int = 12
 
     @property
     def reveals(self) -> bool:
@@ -53,6 +54,7 @@ ROLES: dict[Role, RoleFacts] = {
         "Answers buyers; opens one order's data for a stated purpose, for 60 seconds.",
         frozenset({May.ORDERS_LIST, May.ORDERS_READ, May.ORDERS_REVEAL, May.ORDERS_SEARCH, May.DESPATCH_READ}),
         idle=15,
+        longest=10,
     ),
     Role.MANAGER: RoleFacts(
         5,
