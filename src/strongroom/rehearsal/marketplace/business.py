@@ -63,6 +63,7 @@ class SimulatedOrder:
     no_recipient: bool = False
     service: str = "STANDARD"
     packages: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+    labels: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
 
 
 class Business:
@@ -161,6 +162,17 @@ class Business:
             self._set(order_id, "SHIPPED" if whole else "PARTIALLY_SHIPPED")
         else:
             self._set(order_id, "SHIPPED")
+
+    def buy_label(self, order_id: str, sold: dict[str, Any]) -> None:
+        """A label sold; its parcel is pending until its seller tells that it left."""
+        order = self.orders[order_id]
+        order.labels[sold["shipment_id"]] = sold
+        self._set(order_id, order.status)
+
+    def cancel_label(self, order_id: str, what: dict[str, Any]) -> None:
+        order = self.orders[order_id]
+        order.labels[what["shipment_id"]]["cancelled"] = what["at"]
+        self._set(order_id, order.status)
 
     def flip(self, order_id: str) -> None:
         """Amazon says unshipped again for a while, as it sometimes does."""
