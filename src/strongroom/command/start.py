@@ -22,6 +22,8 @@ from strongroom.installation.running import LIVE, Running
 from strongroom.rehearsal import demo
 from strongroom.rehearsal.installation import Rehearsal
 
+LEFT_TO_PACK = 2.0
+"""Days before the present from which on a rehearsal's orders wait for its packers."""
 ORDER_EVERY = 45.0
 """Seconds between the orders that a rehearsal's customers place while somebody watches."""
 
@@ -72,7 +74,10 @@ def _up_rehearsal(options: argparse.Namespace) -> int:
     found.make()
     with (
         found.only_one(),
-        Rehearsal(folder, port=options.port or 8443, days=demo.DAYS, pg_bindir=options.pg_bindir) as rehearsal,
+        Rehearsal(
+            folder, port=options.port or 8443, days=demo.DAYS, hands_off=demo.DAYS - LEFT_TO_PACK,
+            pg_bindir=options.pg_bindir,
+        ) as rehearsal,
     ):
         if rehearsal.is_new:
             tell("A new rehearsal: living through its first month, about half a minute.")

@@ -53,6 +53,7 @@ class Purpose(IntEnum):
     LABEL = 6
     GIFT_NOTE = 7
     TRACKING = 8
+    BOUGHT_LABEL = 9
 
 
 @dataclass(frozen=True)
@@ -78,4 +79,5 @@ OPENS: dict[Purpose, Opens] = {
     Purpose.LABEL: Opens(Part.RECIPIENT, ("name", "phone", *ADDRESS, *DELIVERY), (Peer.WORKER,), "Print the label"),
     Purpose.GIFT_NOTE: Opens(Part.GIFT, ("messages", "customisations"), (Peer.WORKER,), "Print the gift note"),
     Purpose.TRACKING: Opens(Part.TRACKING, ("carrier", "number"), (Peer.WEB, Peer.WORKER), "Follow the parcel"),
+    Purpose.BOUGHT_LABEL: Opens(Part.LABEL, ("label",), (Peer.WORKER,), "Print the label that was bought at Amazon"),
 }

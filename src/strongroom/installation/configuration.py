@@ -68,6 +68,26 @@ class Company:
 
 
 @dataclass(frozen=True)
+class ShipFrom:
+    """Where labels bought at Amazon send from, as Amazon wants it; `label_at_most`: what one may cost, whole units."""
+
+    name: str = ""
+    line1: str = ""
+    line2: str = ""
+    city: str = ""
+    state: str = ""
+    postcode: str = ""
+    country: str = ""
+    email: str = ""
+    phone: str = ""
+    label_at_most: int = 50
+
+    @property
+    def is_set(self) -> bool:
+        return all((self.name, self.line1, self.city, self.postcode, self.country, self.email, self.phone))
+
+
+@dataclass(frozen=True)
 class Configuration:
     """Every section, with where each value came from: default, file or environment."""
 
@@ -75,6 +95,7 @@ class Configuration:
     database: Database
     web: Web
     company: Company
+    ship_from: ShipFrom
     origins: dict[str, str]
 
     def origin(self, key: str) -> str:
@@ -84,6 +105,7 @@ class Configuration:
 
 _SECTIONS: Final[dict[str, Any]] = {
     "marketplace": Marketplace, "database": Database, "web": Web, "company": Company,
+    "ship_from": ShipFrom,
 }  # fmt: skip
 
 
@@ -125,6 +147,12 @@ def _sensible(made: Configuration) -> None:
     for name, port in (("web", made.web.port), ("database", made.database.port)):
         if not 0 < port < 65_536:
             raise CannotStart(f"[{name}] port {port} is none.", "A port is a number from 1 to 65535.")
+    whence = made.ship_from
+    if any((whence.name, whence.line1, whence.city, whence.email)) and not whence.is_set:
+        raise CannotStart(
+            "[ship_from] is not whole.",
+            "Labels from Amazon need name, line1, city, postcode, country, email and phone.",
+        )
     if not made.web.names:
         raise CannotStart("[web] names is empty.", "Name at least one host under which people reach the website.")
 

@@ -148,6 +148,9 @@ class Rehearsal:
         self.folders.configuration.write_text(
             '[company]\nname = "Quillmarsh Toys"\ncountry = "GB"\n'
             'address = ["Unit 4, Wharf Road", "Quillmarsh QM1 2AB"]\n\n'
+            '[ship_from]\nname = "Quillmarsh Toys"\nline1 = "Unit 4, Wharf Road"\ncity = "Quillmarsh"\n'
+            'postcode = "QM1 2AB"\ncountry = "GB"\nemail = "despatch@quillmarsh.invalid"\n'
+            'phone = "+44 20 7946 0000"\n\n'
             f'[web]\nport = {port}\n\n[marketplace]\nendpoint = "{here}"\n'
             f'login_endpoint = "{here}/auth/o2/token"\nca_file = "{self.folders.marketplace / "ca.pem"}"\n'
             f'region = "eu"\nmarketplaces = [{places}]\nclient_id = "{CLIENT_ID}"\n',

@@ -32,6 +32,29 @@ MARKETPLACES: Final = {
 }
 
 
+SERVICES: Final = ("STANDARD", "STANDARD", "STANDARD", "EXPEDITED", "STANDARD", "NEXT_DAY", "STANDARD")
+CUT_OFF: Final = 14 * HOUR
+HANDLING: Final = {"STANDARD": 2, "EXPEDITED": 1, "NEXT_DAY": 0}
+TRANSIT: Final = {"STANDARD": 3, "EXPEDITED": 2, "NEXT_DAY": 1}
+"""Working days until it must leave (what comes after the cut-off counts from the next), and on the way."""
+
+
+def promise(created: float, service: str) -> tuple[float, float]:
+    """The latest moments to leave and to arrive: the ends of working days, Monday to Friday, in UTC."""
+    begins = int(created // DAY) + (created % DAY > CUT_OFF)
+    leaves = _working(begins, HANDLING[service])
+    arrives = _working(leaves, TRANSIT[service])
+    return (leaves + 1) * DAY - 1, (arrives + 1) * DAY - 1
+
+
+def _working(day: int, after: int) -> int:
+    """The working day so many after the first that is none of a weekend; day 0 was a Thursday."""
+    while (day + 3) % 7 > 4 or after > 0:
+        after -= (day + 3) % 7 <= 4
+        day += 1
+    return day
+
+
 @dataclass(frozen=True)
 class Item:
     item_id: str
@@ -104,10 +127,11 @@ class Business:
         items = [self._item(i) for i in range(rng.choice((1, 1, 1, 2, 3)))]
         order = SimulatedOrder(
             order_id, self.now, self.now, "UNSHIPPED" if rng.random() < 0.8 else "PENDING",
-            "AMAZON" if amazon else "MERCHANT", customer, items, self.now + 2 * DAY, self.now + 5 * DAY,
+            "AMAZON" if amazon else "MERCHANT", customer, items, 0.0, 0.0,
             ["PRIME"] if rng.random() < 0.1 else [],
         )  # fmt: skip
-        order.service = "EXPEDITED" if self._count % 6 == 0 else "STANDARD"
+        order.service = SERVICES[self._count % len(SERVICES)]
+        order.ship_by, order.deliver_by = promise(self.now, order.service)
         for name, value in what.items():
             setattr(order, name, value)
         self.orders[order_id] = order

@@ -102,7 +102,7 @@ class LabelShop:
         sold = {
             "shipment_id": str(uuid.UUID(bytes=secrets.token_bytes(16), version=4)),
             "details": details,
-            "service": self._service(offer.carriage, offer.price, order, "", now),
+            "service": self._service(offer.carriage, offer.price, details, "", now),
             "form": FILE_TYPES[details["ShippingServiceOptions"].get("LabelFormat", "PDF")],
             "tracking": f"NP{secrets.randbelow(10**12):012d}",
             "at": now,
@@ -157,15 +157,16 @@ class LabelShop:
         now = self.business.now
         self._offers[offer_id] = _Offer(order.order_id, carriage, price, now + OFFERS_LIVE)
         return {
-            **self._service(carriage, price, order, offer_id, now),
+            **self._service(carriage, price, details, offer_id, now),
             "AvailableLabelFormats": [*FORMATS, "ShippingServiceDefault"],
             "AvailableFormatOptionsForLabel": [{"LabelFormat": word} for word in FORMATS],
         }
 
     def _service(
-        self, carriage: Carriage, price: float, order: SimulatedOrder, offer_id: str, now: float
+        self, carriage: Carriage, price: float, details: dict[str, Any], offer_id: str, now: float
     ) -> dict[str, Any]:
-        money = {"CurrencyCode": MARKETPLACES[order.person.country][2], "Amount": price}
+        home = details["ShipFromAddress"]["CountryCode"]
+        money = {"CurrencyCode": MARKETPLACES[home][2] if home in MARKETPLACES else "EUR", "Amount": price}
         leaves = now + carriage.collects_after
         return {
             "ShippingServiceName": carriage.name,
