@@ -49,6 +49,21 @@ class House:
         return definitions.now()
 
     @contextmanager
+    def as_web(self) -> Iterator[None]:
+        """Within this, the database sees the website's role: what pages may write, and no more."""
+        from django.db import connection
+
+        worker = {key: connection.settings_dict[key] for key in ("USER", "PASSWORD")}
+        password = self.rehearsal.folders.credential("database-web").text()
+        connection.close()
+        connection.settings_dict.update(USER="strongroom_web", PASSWORD=password)
+        try:
+            yield
+        finally:
+            connection.close()
+            connection.settings_dict.update(worker)
+
+    @contextmanager
     def shop(self, **business: Any) -> Iterator["Shop"]:
         """A selling account of its own with its own simulated Amazon."""
         from strongroom.application import gateway

@@ -14,7 +14,7 @@ MAY_ASK_THE_MACHINE = {
     "formats/clock.py",  # the port itself
     "installation/certificates.py",  # certificates live by the machine's time, as every client judges them
     "policy/least_privilege/actions.py",  # wall_now: sign-in delays, which no policy deadline hangs on
-    "policy/access_management/actions.py",  # codes of RFC 6238
+    "policy/access_management/factors.py",  # codes of RFC 6238
     "website/migrate.py",  # before a broker exists to ask
     "command/people.py", "rehearsal/browser.py", "rehearsal/installation.py",
 }  # fmt: skip

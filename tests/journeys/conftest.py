@@ -49,9 +49,9 @@ def packing() -> Iterator[Rehearsal]:
     shutil.rmtree(made, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """A real Chromium, headless."""
+    """A real Chromium, headless. Ended with its module: while it runs, this process's own Django may not be asked."""
     found = shutil.which("chromium")
     if found is None:
         pytest.skip("needs the package chromium")
@@ -69,10 +69,12 @@ class Doors:
     def __init__(self, rehearsal: Rehearsal) -> None:
         self._rehearsal = rehearsal
         self._inside: dict[str, Browser] = {}
+        self._all: list[Browser] = []
 
     def browser(self) -> Browser:
         base = f"https://127.0.0.1:{self._rehearsal.running.configuration.web.port}"
-        return Browser(base, self._rehearsal.folders.tls / "ca.pem")
+        self._all.append(Browser(base, self._rehearsal.folders.tls / "ca.pem"))
+        return self._all[-1]
 
     def __call__(self, role: str) -> Browser:
         if role not in self._inside:
@@ -81,7 +83,7 @@ class Doors:
         return self._inside[role]
 
     def close(self) -> None:
-        for browser in self._inside.values():
+        for browser in self._all:
             browser.close()
 
 

@@ -54,14 +54,17 @@ def test_a_reveal_shows_names_and_address_and_its_leaf_stands_in_the_history(
     assert re.search(r"Opened</b><span class=\"sub\">Tamsin Orr, leaf [\d,]+", support.get(path).text)
 
 
-def test_a_packer_who_tries_to_reveal_is_refused_in_words_and_in_the_journal(inside: Doors) -> None:
+def test_a_packer_who_tries_to_reveal_is_refused_in_words_and_in_the_journal(
+    inside: Doors, rehearsal: Rehearsal
+) -> None:
     packer = inside("packer")
     path = packer.orders()[0]
     answer = packer.reveal(path)
     assert answer.status_code == 403
     assert "Nothing was done" in answer.text
     assert "AM-1" in answer.text
-    assert "Access refused" in inside("auditor").get("/journal/").text or True
+    rehearsal.step(1)
+    assert "Access refused" in inside("auditor").get("/journal/").text
 
 
 def test_a_name_as_a_case_number_is_refused_and_not_repeated(inside: Doors) -> None:
@@ -104,17 +107,6 @@ def test_no_page_has_inline_style_or_script(inside: Doors) -> None:
         assert not re.search(r"<[^>]+\sstyle=|<style|\son[a-z]+=|<script(?![^>]*src=)", text), page
 
 
-def test_five_wrong_codes_make_even_the_right_one_wait(inside: Doors, rehearsal: Rehearsal) -> None:
-    browser, who = inside.browser(), rehearsal.people()["auditor"]
-    inside("auditor")
-    for _ in range(5):
-        browser.post("/sign-in", browser.get("/sign-in"), email=who["email"], password="wrong")
-    answer = browser.post("/sign-in", browser.get("/sign-in"), email=who["email"], password=who["password"])
-    assert answer.status_code == 401
-    assert "Wait 15 minutes" in answer.text
-    browser.close()
-
-
 def test_a_stranger_and_a_wrong_password_get_the_same_answer(inside: Doors, rehearsal: Rehearsal) -> None:
     browser, who = inside.browser(), rehearsal.people()["administrator"]
     inside("administrator")
@@ -127,28 +119,6 @@ def test_a_stranger_and_a_wrong_password_get_the_same_answer(inside: Doors, rehe
     browser.close()
 
 
-def test_a_code_works_once(inside: Doors, rehearsal: Rehearsal) -> None:
-    import base64
-    import time
-
-    from strongroom.formats.secret import Secret
-    from strongroom.policy.access_management import totp
-
-    who = rehearsal.people()["packer"]
-    inside("packer")
-    browser = inside.browser()
-    secret = Secret(base64.b32decode(who["secret"]))
-    browser.post("/sign-in", browser.get("/sign-in"), email=who["email"], password=who["password"])
-    step = int(time.time() // 30)
-    said = [browser.post("/sign-in/code", browser.get("/sign-in/code"), code=totp.code(secret, step + 1))]
-    other = inside.browser()
-    other.post("/sign-in", other.get("/sign-in"), email=who["email"], password=who["password"])
-    said.append(other.post("/sign-in/code", other.get("/sign-in/code"), code=totp.code(secret, step + 1)))
-    assert [answer.status_code for answer in said] == [200, 401]
-    browser.close()
-    other.close()
-
-
 def test_the_totp_secret_is_sealed_in_the_database(inside: Doors, rehearsal: Rehearsal) -> None:
     import base64
 
@@ -158,7 +128,7 @@ def test_the_totp_secret_is_sealed_in_the_database(inside: Doors, rehearsal: Reh
 
     parameters = database_roles.connect_as(rehearsal.running.admin, rehearsal.folders, "web", "strongroom")
     with psycopg.connect(**parameters) as connection:
-        everything = repr(connection.execute("SELECT * FROM factor").fetchall())
+        everything = repr(connection.execute("SELECT * FROM mfa_authenticator").fetchall())
         everything += repr(connection.execute("SELECT session_data FROM django_session").fetchall())
     for who in rehearsal.people().values():
         assert who["secret"] not in everything

@@ -18,6 +18,17 @@ def test_every_route_declares_its_permission(house: House) -> None:
     assert len(list(routes(get_resolver()))) >= 14
 
 
+def test_the_public_routes_are_the_ways_in_and_no_more(house: House) -> None:
+    """Each of these is shown to give nobody a session without a factor (tests/journeys/test_sign_in.py)."""
+    from strongroom.website.checks import routes
+
+    public = {route for route, view in routes(get_resolver()) if declared(view) is Permission.PUBLIC}
+    assert public == {
+        "sign-in", "sign-in/code", "sign-in/enrol", "sign-in/enrol/passkey", "sign-in/passkey",
+        "sign-in/passkey/challenge", "first/<str:token>", "invitation/<str:token>",
+    }, "a new public route needs its own test there"  # fmt: skip
+
+
 def test_a_route_without_one_keeps_the_process_from_starting(house: House) -> None:
     from django.core import checks
     from django.test import override_settings

@@ -15,12 +15,12 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
 
 from strongroom.application import gateway
-from strongroom.application.despatch import prints, shipments
+from strongroom.application.despatch import bought_labels, prints, shipments
 from strongroom.application.receipt.actions import receive
 from strongroom.formats.clock import Clock
 from strongroom.formats.leaf import Actor, Kind
 from strongroom.formats.refused import Refused
-from strongroom.marketplace import Client, MarketplaceError, RoleMissing, Throttled, TokenRevoked
+from strongroom.marketplace import Client, MarketplaceError, RoleMissing, ShipFrom, Throttled, TokenRevoked
 from strongroom.policy import definitions
 from strongroom.policy.definitions import TimeUnknown
 from strongroom.policy.encryption_and_storage import broker
@@ -51,6 +51,8 @@ class Worker:
         rest: float,
         after_round: Callable[[int], None],
         sender: tuple[str, ...] = (),
+        home: ShipFrom | None = None,
+        label_at_most: int = 50,
     ) -> None:
         self._clock = clock
         self._marketplace = marketplace
@@ -64,6 +66,8 @@ class Worker:
         self._kept_at: datetime | None = None
         self._said: dict[str, float] = {}
         self._sender = sender
+        self._home = home
+        self._label_at_most = label_at_most
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop. Labels have a thread of their own: no packer waits for Amazon's answer."""
@@ -149,14 +153,17 @@ class Worker:
                 Receiver.objects.filter(account_id=account, lease_holder=self._id).update(lease_until=None)
 
     def _tell_amazon(self) -> None:
-        """Parcels that left are told as soon as they are due, not only when orders are read."""
+        """Parcels that left are told, and labels bought, as soon as they are due, not only when orders are read."""
         if self._marketplace is None:
             return
         for account in selling_accounts():
-            if not shipments.is_due(account):
+            if not shipments.is_due(account) and not bought_labels.is_due(account):
                 continue
+            client = self._client(account, self._marketplace)
             try:
-                shipments.tell_due(account=account, client=self._client(account, self._marketplace))
+                shipments.tell_due(account=account, client=client)
+                if self._home is not None:
+                    bought_labels.buy_due(account=account, client=client, home=self._home, at_most=self._label_at_most)
             except MarketplaceError as problem:
                 self._failed(account, problem)
 

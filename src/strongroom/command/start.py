@@ -75,7 +75,10 @@ def _up_rehearsal(options: argparse.Namespace) -> int:
     with (
         found.only_one(),
         Rehearsal(
-            folder, port=options.port or 8443, days=demo.DAYS, hands_off=demo.DAYS - LEFT_TO_PACK,
+            folder,
+            port=options.port or 8443,
+            days=demo.DAYS,
+            hands_off=demo.DAYS - LEFT_TO_PACK,
             pg_bindir=options.pg_bindir,
         ) as rehearsal,
     ):

@@ -79,5 +79,5 @@ OPENS: dict[Purpose, Opens] = {
     Purpose.LABEL: Opens(Part.RECIPIENT, ("name", "phone", *ADDRESS, *DELIVERY), (Peer.WORKER,), "Print the label"),
     Purpose.GIFT_NOTE: Opens(Part.GIFT, ("messages", "customisations"), (Peer.WORKER,), "Print the gift note"),
     Purpose.TRACKING: Opens(Part.TRACKING, ("carrier", "number"), (Peer.WEB, Peer.WORKER), "Follow the parcel"),
-    Purpose.BOUGHT_LABEL: Opens(Part.LABEL, ("label",), (Peer.WORKER,), "Print the label that was bought at Amazon"),
+    Purpose.BOUGHT_LABEL: Opens(Part.LABEL, ("label",), (Peer.WORKER,), "Print a label bought through Amazon"),
 }

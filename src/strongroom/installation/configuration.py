@@ -20,7 +20,10 @@ SECRET_WORDS: Final = ("secret", "password", "token", "key")
 
 @dataclass(frozen=True)
 class Marketplace:
-    """Where Amazon is and who we are there; the client secret and refresh token are credential files."""
+    """Where Amazon is and who we are there; the client secret and refresh token are credential files.
+
+    `label_at_most`: what a label bought there may cost, in whole units of its currency.
+    """
 
     endpoint: str = ""
     login_endpoint: str = LOGIN
@@ -28,6 +31,7 @@ class Marketplace:
     region: str = "eu"
     marketplaces: tuple[str, ...] = ()
     client_id: str = ""
+    label_at_most: int = 50
 
     @property
     def is_set(self) -> bool:
@@ -64,27 +68,10 @@ class Company:
     name: str = "Strongroom"
     contacts: tuple[str, ...] = ()
     address: tuple[str, ...] = ()
-    country: str = "GB"
-
-
-@dataclass(frozen=True)
-class ShipFrom:
-    """Where labels bought at Amazon send from, as Amazon wants it; `label_at_most`: what one may cost, whole units."""
-
-    name: str = ""
-    line1: str = ""
-    line2: str = ""
     city: str = ""
-    state: str = ""
     postcode: str = ""
-    country: str = ""
-    email: str = ""
+    country: str = "GB"
     phone: str = ""
-    label_at_most: int = 50
-
-    @property
-    def is_set(self) -> bool:
-        return all((self.name, self.line1, self.city, self.postcode, self.country, self.email, self.phone))
 
 
 @dataclass(frozen=True)
@@ -95,7 +82,6 @@ class Configuration:
     database: Database
     web: Web
     company: Company
-    ship_from: ShipFrom
     origins: dict[str, str]
 
     def origin(self, key: str) -> str:
@@ -105,7 +91,6 @@ class Configuration:
 
 _SECTIONS: Final[dict[str, Any]] = {
     "marketplace": Marketplace, "database": Database, "web": Web, "company": Company,
-    "ship_from": ShipFrom,
 }  # fmt: skip
 
 
@@ -147,12 +132,8 @@ def _sensible(made: Configuration) -> None:
     for name, port in (("web", made.web.port), ("database", made.database.port)):
         if not 0 < port < 65_536:
             raise CannotStart(f"[{name}] port {port} is none.", "A port is a number from 1 to 65535.")
-    whence = made.ship_from
-    if any((whence.name, whence.line1, whence.city, whence.email)) and not whence.is_set:
-        raise CannotStart(
-            "[ship_from] is not whole.",
-            "Labels from Amazon need name, line1, city, postcode, country, email and phone.",
-        )
+    if made.marketplace.label_at_most < 0:
+        raise CannotStart("[marketplace] label_at_most is less than nothing.", "Say 0 to buy no labels.")
     if not made.web.names:
         raise CannotStart("[web] names is empty.", "Name at least one host under which people reach the website.")
 

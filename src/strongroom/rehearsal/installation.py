@@ -147,10 +147,8 @@ class Rehearsal:
         places = ", ".join(f'"{id_}"' for id_, _, _ in MARKETPLACES.values())
         self.folders.configuration.write_text(
             '[company]\nname = "Quillmarsh Toys"\ncountry = "GB"\n'
-            'address = ["Unit 4, Wharf Road", "Quillmarsh QM1 2AB"]\n\n'
-            '[ship_from]\nname = "Quillmarsh Toys"\nline1 = "Unit 4, Wharf Road"\ncity = "Quillmarsh"\n'
-            'postcode = "QM1 2AB"\ncountry = "GB"\nemail = "despatch@quillmarsh.invalid"\n'
-            'phone = "+44 20 7946 0000"\n\n'
+            'address = ["Unit 4, Wharf Road"]\ncity = "Quillmarsh"\npostcode = "QM1 2AB"\nphone = "+44 7700 900100"\n'
+            'contacts = ["despatch@quillmarsh.invalid"]\n\n'
             f'[web]\nport = {port}\n\n[marketplace]\nendpoint = "{here}"\n'
             f'login_endpoint = "{here}/auth/o2/token"\nca_file = "{self.folders.marketplace / "ca.pem"}"\n'
             f'region = "eu"\nmarketplaces = [{places}]\nclient_id = "{CLIENT_ID}"\n',

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from django.http import HttpRequest
 
+from strongroom.application.lookup.openings import questions_for
 from strongroom.policy.clauses.permissions import Permission
 from strongroom.policy.encryption_and_storage import broker
 from strongroom.policy.encryption_and_storage.connection import Unavailable
@@ -14,6 +15,8 @@ NAVIGATION: Final = (
     ("pack", "Pack station", Permission.DESPATCH_PACK),
     ("worklist", "Worklist", Permission.DESPATCH_READ),
     ("orders", "Orders", Permission.ORDERS_LIST),
+    ("find-person", "Find a customer", Permission.ORDERS_SEARCH),
+    ("openings", "Openings", Permission.OPENINGS_READ),
     ("retention", "Retention", Permission.RETENTION_READ),
     ("journal", "Journal", Permission.JOURNAL_READ),
     ("printers", "Printers", Permission.PRINTERS_READ),
@@ -33,6 +36,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "navigation": [(name, words) for name, words, needed in NAVIGATION if needed in permissions],
         "installation": Installation.objects.first,
         "keys": _keys,
+        "questions": (lambda: len(questions_for(person))) if person else 0,
         "may": {permission.name.lower() for permission in permissions},
     }
 

@@ -40,6 +40,17 @@ FIXED: Final = {
 }
 
 
+INSTEAD: Final = {
+    "AM-1": "Ask a colleague in customer support: they open it for a purpose, and tell you what your task needs.",
+    "AM-3": "Open the order's page and choose a purpose; each opening is for one order and one reason.",
+    "AM-8": "Wait until your earlier openings are a day old, or pass the case to a colleague with the same role.",
+    "ES-4": "Look at the label that was printed first; decide on it at the pack station or under Labels to decide.",
+    "ES-5": "Put the goods aside and tell your manager; a label is printed as soon as the reason is gone.",
+    "RR-2": "Ask the buyer: what was forgotten is gone from every copy, and Amazon may still know it.",
+}
+"""What helps whoever was refused, by the promise behind it."""
+
+
 class Headers:
     """Nothing is cached, framed, sniffed or told to others; every page has its own nonce."""
 
@@ -130,7 +141,9 @@ def _page(
         return JsonResponse(
             body | ({"reference": str(entry)} if entry else {}), status=status, content_type="application/problem+json"
         )
-    shown = {"clause": clause, "sentence": sentence, "entry": entry, "at": _wall()}
+    shown = {
+        "clause": clause, "sentence": sentence, "entry": entry, "at": _wall(), "instead": INSTEAD.get(clause, ""),
+    }  # fmt: skip
     return render(request, template, shown, status=status)
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from strongroom.formats.clock import Clock, SystemClock
-from strongroom.installation.configuration import Configuration, load
+from strongroom.installation.configuration import Company, Configuration, load
 from strongroom.installation.folders import Folders
 from strongroom.website.process import begin
 
 if TYPE_CHECKING:
     from strongroom.application.gateway import Settings
+    from strongroom.marketplace import ShipFrom
 
 POLL_EVERY = timedelta(minutes=6)
 """Two searches each six minutes stay within Amazon's 0.0056 a second."""
@@ -39,7 +40,8 @@ def run(clock: Clock, *, poll_every: timedelta, rest: float, after_round: Callab
     company = configuration.company
     worker = Worker(
         clock=clock, marketplace=marketplace, poll_every=poll_every, rest=rest, after_round=after_round,
-        sender=(company.name, *company.address, company.country),
+        sender=(company.name, *company.address, f"{company.city} {company.postcode}".strip(), company.country),
+        home=_home(company), label_at_most=configuration.marketplace.label_at_most,
     )  # fmt: skip
     worker.run(stop)
     return 0
@@ -61,6 +63,18 @@ def _marketplace(folders: Folders, configuration: Configuration) -> "Settings | 
         marketplaces=said.marketplaces,
         ca_file=Path(said.ca_file) if said.ca_file else None,
     )
+
+
+def _home(company: Company) -> "ShipFrom | None":
+    """The address that Amazon sells labels from; nothing where the configuration does not tell all of it."""
+    from strongroom.marketplace import ShipFrom  # noqa: PLC0415
+
+    if not (company.address and company.city and company.postcode and company.phone and company.contacts):
+        return None
+    return ShipFrom(
+        company.name, company.address[0], company.city, company.postcode, company.country, company.contacts[0],
+        company.phone,
+    )  # fmt: skip
 
 
 def _nothing(_: int) -> None:

@@ -60,7 +60,7 @@ def queue_label(*, order: Order, printer: Printer, by: Person, lines: dict[int, 
         parcel = _next_parcel(locked, lines, by)
         if parcel is None:
             raise AlreadyPrinted(last_label(order=locked))
-        return Queued(_into_the_ledger(parcel, printer, PrintReason.FIRST, by), parcel)
+        return Queued(into_the_ledger(parcel, printer, PrintReason.FIRST, reference_of(by)), parcel)
 
 
 def reprint(*, order: Order, parcel: int, printer: Printer, reason: PrintReason, by: Person) -> Queued:
@@ -78,7 +78,7 @@ def reprint(*, order: Order, parcel: int, printer: Printer, reason: PrintReason,
         )  # fmt: skip
         if undecided.exists():
             raise Refused("ES-4", "A label of this parcel is still on its way or undecided. Decide on that one first.")
-        return Queued(_into_the_ledger(found, printer, reason, by), found)
+        return Queued(into_the_ledger(found, printer, reason, reference_of(by)), found)
 
 
 def decide(*, label: LabelPrint, came_out: bool, by: Person) -> None:
@@ -105,7 +105,9 @@ def hand_over(*, order: Order, parcel: int, carrier: str, tracking: Secret, by: 
         raise Refused("RR-1", "Choose one of the carriers.")
     known = _tracking_of(order, by)
     me = reference_of(by)
-    part = storage.to_seal(order=order.ref, part=Part.TRACKING, fields=_fields({**known, parcel: (carrier, number)}))
+    part = storage.to_seal(
+        order=order.ref, part=Part.TRACKING, fields=tracking_fields({**known, parcel: (carrier, number)})
+    )
     with transaction.atomic():
         locked = _lock(order)
         if locked.cancelled_at is not None:
@@ -173,6 +175,13 @@ def confirm_still_here(*, order: Order, by: Person) -> None:
         )  # fmt: skip
 
 
+def next_parcel(order: Order, by: Person) -> Parcel | None:
+    """The next parcel with everything still here, in the caller's transaction; `None` where all is packed."""
+    locked = _lock(order)
+    _refuse_unless_printable(locked)
+    return _next_parcel(locked, None, by)
+
+
 def last_label(*, order: Order) -> LabelPrint:
     """The newest row of the ledger for an order that has one."""
     labels = LabelPrint.objects.filter(account_id=order.account_id, order_ref=order.ref)
@@ -232,8 +241,9 @@ def pieces_of(order: Order) -> tuple[dict[int, int], list[dict[int, int]], dict[
     return ordered, list(parcels.values()), {item.line: item.quantity_fulfilled for item in items}
 
 
-def _into_the_ledger(parcel: Parcel, printer: Printer, reason: PrintReason, by: Person) -> LabelPrint:
-    now, me = definitions.now(), reference_of(by)
+def into_the_ledger(parcel: Parcel, printer: Printer, reason: PrintReason, me: bytes) -> LabelPrint:
+    """A label's row, in the caller's transaction. Raises `AlreadyPrinted` where the parcel has its first one."""
+    now = definitions.now()
     label = LabelPrint(
         account_id=parcel.account_id, id=definitions.reference(), order_ref=parcel.order_ref, parcel=parcel.number,
         reason=reason, copies=1, printer=printer.pk, by=uuid.UUID(bytes=me), state=PrintState.QUEUED, queued_at=now,
@@ -269,8 +279,11 @@ def _journal_print(kind: Kind, label: LabelPrint, by: bytes, outcome: Outcome = 
 def _leave(order: Order, parcel: Parcel, by: bytes) -> None:
     """The parcel is gone; with the last piece the order is fulfilled, by the earliest proof (RR-2)."""
     now, first = definitions.now(), parcel.left_at is None
+    bought = parcel.purchase == "bought"  # Amazon sold the label, and knows the number
     Parcel.objects.filter(account_id=parcel.account_id, order_ref=parcel.order_ref, number=parcel.number).update(
-        state=ParcelState.LEFT, left_at=parcel.left_at or now, left_by=uuid.UUID(bytes=by), version=F("version") + 1,
+        state=ParcelState.TOLD if bought else ParcelState.LEFT,
+        left_at=parcel.left_at or now,
+        left_by=uuid.UUID(bytes=by), version=F("version") + 1,
         tries=0, try_at=now, problem=None,
     )  # fmt: skip
     journal.record(
@@ -310,7 +323,7 @@ def _tracking_of(order: Order, by: Person) -> dict[int, tuple[str, str]]:
     return read_tracking(opened.fields)
 
 
-def _fields(parcels: dict[int, tuple[str, str]]) -> dict[str, Secret]:
+def tracking_fields(parcels: dict[int, tuple[str, str]]) -> dict[str, Secret]:
     """The sealed part's two fields: a line a parcel, `number of parcel: value`."""
     lines = sorted(parcels.items())
     return {

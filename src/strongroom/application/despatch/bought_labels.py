@@ -1,187 +1,212 @@
-"""Labels bought through Amazon: no address is opened or asked for, the label itself is the one thing held (RR-1, DF-1).
+"""Labels bought through Amazon: no address is opened for them, and a purchase is never made twice by itself.
 
-Amazon knows where its order goes. It is told the parcel and our own address and sells a label; what comes back is kept
-as sealed parts (`Part.TRACKING`, `Part.LABEL`) and opened for the printer only (`Purpose.BOUGHT_LABEL`).
-
-A purchase costs money and cannot be asked for twice: Amazon gives no key for it. So it is never repeated by itself.
-Whoever buys says beforehand, in a row, that it is asked for; after an answer that was lost `not_ours` shows what Amazon
-sold for the order, and a person decides.
+Asked for at the desk, bought by the worker, sealed with the order, printed like any other label. `asked` is committed
+before Amazon is: a crash in between leaves a purchase that a person looks up, not a second one.
 """
 
-import base64
-import binascii
-import zlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import Final
 
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+
+from strongroom.application.despatch import rules
+from strongroom.application.despatch.actions import into_the_ledger, next_parcel, read_tracking, tracking_fields
+from strongroom.application.despatch.buying import FORMS, Bought, NotBought, Reason, Wanted, buy, kept, opened
+from strongroom.formats.leaf import Actor, Fact, Kind, Outcome
 from strongroom.formats.malformed import Malformed
+from strongroom.formats.parts import Part, Purpose
+from strongroom.formats.refused import Refused
 from strongroom.formats.secret import Secret
 from strongroom.marketplace import (
     Client,
     Document,
-    Form,
     MarketplaceError,
-    PackageRecord,
-    ParcelToLabel,
-    Service,
+    NotAParcel,
+    RoleMissing,
     ShipFrom,
     ShippedItem,
     Size,
+    Throttled,
+    TokenRevoked,
+    Unreachable,
 )
-from strongroom.marketplace.documents import LARGEST
+from strongroom.policy import definitions
+from strongroom.policy.clauses.permissions import Permission
+from strongroom.policy.encryption_and_storage import actions as storage
+from strongroom.policy.encryption_and_storage import broker
+from strongroom.policy.encryption_and_storage.connection import Forgotten
+from strongroom.policy.encryption_and_storage.models import Printer, PrintReason
+from strongroom.policy.least_privilege.gate import require
+from strongroom.policy.least_privilege.models import Person
+from strongroom.policy.logging_and_monitoring import journal
+from strongroom.policy.retention_and_recovery.actions import promise_to_forget
+from strongroom.policy.retention_and_recovery.models import Order, OrderItem, Parcel, ParcelItem, Stock
 
-MOST_TEXT: Final = 1_000_000
-"""Characters of all of an order's bought labels: with a part's padding and names that stays under 1 MiB."""
-CANCELLED: Final = "CANCELLED"
-
-
-class Reason(StrEnum):
-    """Why no label was bought; the value is what the packer reads."""
-
-    NO_SERVICE = "No carrier at Amazon takes this parcel in time. Print our own label, or ship it by hand."
-    CURRENCIES = "Carriers at Amazon ask in several currencies. Choose the service by hand, in Seller Central."
-    TOO_DEAR = "Every service at Amazon costs more than a label may. Ask the manager."
-    UNUSABLE = "Amazon sold a label that cannot be used. It was given back; nothing is lost."
-    NOT_RETURNED = "Amazon sold a label that cannot be used, and did not take it back yet. Look in Seller Central."
-    PERHAPS = "Amazon's answer was lost: the label may be bought. Look at the order's parcels before buying again."
-
-
-class NotBought(Exception):
-    """There is no label. `reason` says why; `shipment_id` names a purchase that stands at Amazon all the same."""
-
-    def __init__(self, reason: Reason, *, shipment_id: str = "") -> None:
-        super().__init__(reason.value)
-        self.reason = reason
-        self.shipment_id = shipment_id
+SIDES: Final = (300, 200, 120)
+"""Millimetres of the box that is assumed; one preset, until benches measure."""
+UNKNOWN_WEIGHT: Final = 500
+AT_MOST: Final = 50
+"""What a label may cost where nothing else is configured, in whole units of its currency."""
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """The parcel that wants a label, of one order; `at_most`: what it may cost, in the currency that is asked."""
-
-    order_id: str
-    items: tuple[ShippedItem, ...]
-    size: Size
-    ship_by: datetime | None
-    deliver_by: datetime | None
-    form: Form
-    at_most: Decimal
-
-
-@dataclass(frozen=True)
-class Bought:
-    """A label that was paid for. `tracking` and `label.content` are secrets; `label.form` says PDF, PNG or ZPL."""
-
-    shipment_id: str
-    carrier: str
-    service: str
-    tracking: Secret
-    label: Document
-    price: Decimal
-    currency: str
+def want(*, order: Order, printer: Printer, by: Person) -> Parcel:
+    """Ask for a label to be bought for everything of an order that is still here, and printed there."""
+    require(Permission.DESPATCH_PACK, of=by)
+    with transaction.atomic():
+        parcel = next_parcel(order, by)
+        if parcel is None:
+            raise Refused("ES-4", "Everything of this order is packed already.")
+        Parcel.objects.filter(
+            account_id=parcel.account_id, order_ref=parcel.order_ref, number=parcel.number
+        ).update(purchase="wanted", printer=printer.pk)  # fmt: skip
+    return parcel
 
 
-def buy(*, client: Client, wanted: Wanted, ship_from: ShipFrom, now: datetime) -> Bought:
-    """Ask what is offered, choose by rule, buy. Raises `NotBought`, and `MarketplaceError` where nothing was bought."""
-    promised = wanted.deliver_by if wanted.deliver_by is not None and wanted.deliver_by > now else None
-    parcel = ParcelToLabel(wanted.order_id, wanted.items, wanted.size, ship_from, wanted.form, arrive_by=promised)
-    chosen = choose(client.eligible_services(parcel).offered, wanted=wanted, now=now)
-    if isinstance(chosen, Reason):
-        raise NotBought(chosen)
+def is_due(account: int) -> bool:
+    """Whether a label is to be bought now."""
+    return _due(account).exists()
+
+
+def buy_due(*, account: int, client: Client, home: ShipFrom, at_most: int = AT_MOST) -> int:
+    """Buy what was asked for; how many labels. Raises what would stop every other call too."""
+    bought = 0
+    for parcel in _due(account).order_by("made_at")[:10]:
+        order = Order.objects.get(account_id=account, ref=parcel.order_ref)
+        printer = Printer.objects.filter(pk=parcel.printer or 0, retired_at__isnull=True).first()
+        if order.order_id is None or order.done_on is not None or printer is None:
+            _settle(parcel, "refused", "order or printer is gone")
+            continue
+        bought += _buy(order, parcel, printer, client, _wanted(order, parcel, printer.format, at_most), home)
+    return bought
+
+
+def _buy(order: Order, parcel: Parcel, printer: Printer, client: Client, wanted: Wanted, home: ShipFrom) -> int:
+    """One purchase, `asked` before it is made; its end decides whether it may be asked again (F24)."""
+    _settle(parcel, "asked", None)
     try:
-        sold = client.buy_label(parcel, chosen)
-    except MarketplaceError as problem:
-        if not problem.may_be_done:
+        label = buy(client=client, wanted=wanted, ship_from=home, now=definitions.now())
+    except NotBought as none:
+        _end(parcel, none)
+        return 0
+    except NotAParcel:
+        _settle(parcel, "refused", "the parcel or our address is not whole")
+        return 0
+    except MarketplaceError as problem:  # nothing was bought
+        stops = isinstance(problem, Throttled | TokenRevoked | RoleMissing)
+        if stops or problem.may_be_done or isinstance(problem, Unreachable):
+            _later(parcel, problem.outcome)
+        else:
+            _settle(parcel, "refused", problem.outcome)
+        if stops:
             raise
-        lost = True
-    else:
-        lost = False
-    if lost:
-        raise NotBought(Reason.PERHAPS)
-    whole = sold.document is not None and sold.document.form is wanted.form and sold.order_id == wanted.order_id
-    if not whole or sold.document is None or sold.tracking is None:
-        raise _give_back(client, sold.shipment_id)
-    return Bought(
-        sold.shipment_id, sold.carrier or chosen.carrier, sold.service_id, sold.tracking, sold.document,
-        chosen.price if sold.price is None else sold.price, sold.currency or chosen.currency,
-    )  # fmt: skip
+        return 0
+    _keep(order, parcel, label, printer)
+    return 1
 
 
-def choose(offered: Iterable[Service], *, wanted: Wanted, now: datetime) -> Service | Reason:
-    """The cheapest that leaves by the latest ship date and arrives by the promise; for what is late, the soonest."""
-    whole = [s for s in offered if not s.needs_more and wanted.form in s.forms]
-    fitting = [s for s in whole if _in_time(s, wanted)]
-    late = wanted.ship_by is not None and wanted.ship_by < now
-    if not fitting and late:
-        fitting = [s for s in whole if s.arrives_by is not None]
-    if not fitting:
-        return Reason.NO_SERVICE
-    if len({s.currency for s in fitting}) > 1:
-        return Reason.CURRENCIES
-    fitting = [s for s in fitting if s.price <= wanted.at_most]
-    if not fitting:
-        return Reason.TOO_DEAR
-    far = datetime.max.replace(tzinfo=now.tzinfo)
-    if late:
-        return min(fitting, key=lambda s: (s.arrives_by or far, s.price, s.service_id))
-    return min(fitting, key=lambda s: (s.price, s.arrives_by or far, s.service_id))
+def _due(account: int) -> QuerySet[Parcel]:
+    wanted = Parcel.objects.filter(account_id=account, purchase="wanted")
+    return wanted.filter(Q(try_at__isnull=True) | Q(try_at__lte=definitions.now()))
 
 
-def not_ours(*, client: Client, order_id: str, ours: frozenset[str]) -> tuple[PackageRecord, ...]:
-    """Parcels that Amazon has for an order and we do not, by tracking number: labels whose sale we did not hear of."""
-    return tuple(
-        package
-        for package in client.read_back(order_id).packages
-        if package.status != CANCELLED and package.tracking is not None and package.tracking.text() not in ours
+def _later(parcel: Parcel, problem: str) -> None:
+    """Nothing was bought, and it is worth asking again."""
+    _settle(parcel, "wanted", problem)
+    Parcel.objects.filter(account_id=parcel.account_id, order_ref=parcel.order_ref, number=parcel.number).update(
+        tries=F("tries") + 1, try_at=definitions.now() + rules.wait_before_try(parcel.tries)
     )
 
 
-def give_back(*, client: Client, shipment_id: str) -> None:
-    """Cancel a label that is not used: the order was cancelled while it was packed. Raises `MarketplaceError`."""
-    client.cancel_shipment(shipment_id)
+def _end(parcel: Parcel, none: NotBought) -> None:
+    """A purchase that may stand at Amazon stays `asked`: a person looks there first."""
+    open_end = none.reason in (Reason.PERHAPS, Reason.NOT_RETURNED)
+    _settle(parcel, "asked" if open_end else "refused", none.reason.name.lower().replace("_", " "))
+    if none.shipment_id:
+        Parcel.objects.filter(
+            account_id=parcel.account_id, order_ref=parcel.order_ref, number=parcel.number
+        ).update(shipment=none.shipment_id)  # fmt: skip
 
 
-def kept(labels: Mapping[int, Document]) -> Secret:
-    """Labels by parcel as the one text that `Part.LABEL` seals. Raises `ValueError` where they are too many."""
-    lines = [
-        f"{parcel} {document.form.value} {base64.b64encode(zlib.compress(document.content.bytes(), 9)).decode()}"
-        for parcel, document in sorted(labels.items())
-    ]
-    text = "\n".join(lines)
-    if len(text) > MOST_TEXT:
-        raise ValueError("the bought labels of one order are too large for one sealed part")
-    return Secret(text)
+def _wanted(order: Order, parcel: Parcel, form: str, at_most: int) -> Wanted:
+    pieces = dict(
+        ParcelItem.objects.filter(
+            account_id=order.account_id, order_ref=order.ref, number=parcel.number
+        ).values_list("line", "quantity")
+    )  # fmt: skip
+    items = list(OrderItem.objects.filter(account_id=order.account_id, order_ref=order.ref, line__in=list(pieces)))
+    weights = dict(
+        Stock.objects.filter(account_id=order.account_id, sku__in=[i.sku for i in items]).values_list("sku", "weight")
+    )
+    grams = sum((weights.get(item.sku) or UNKNOWN_WEIGHT) * pieces[item.line] for item in items)
+    return Wanted(
+        str(order.order_id), tuple(ShippedItem(item.order_item_id, pieces[item.line]) for item in items),
+        Size(grams, *SIDES), order.ship_by, order.deliver_by, FORMS[form], Decimal(at_most),
+    )  # fmt: skip
 
 
-def opened(text: Secret) -> dict[int, Document]:
-    """The inverse of `kept`. Raises `Malformed` for anything it could not have written."""
-    found = {}
-    for line in text.text().splitlines():
-        parcel, form, packed = [*line.split(" "), "", ""][:3]
-        try:
-            unfolding = zlib.decompressobj()
-            content = unfolding.decompress(base64.b64decode(packed, validate=True), LARGEST + 1)
-            found[int(parcel)] = Document(Form(form), Secret(content))
-        except (ValueError, binascii.Error, zlib.error):
-            raise Malformed("a kept label is a parcel, a form and compressed base64") from None
-        if not unfolding.eof or len(content) > LARGEST:
-            raise Malformed("a kept label is whole, and no larger than a label")
-    return found
+def _keep(order: Order, parcel: Parcel, label: Bought, printer: Printer) -> None:
+    """Seal label and tracking number with the order, and put the print into the ledger, in one transaction.
 
-
-def _in_time(service: Service, wanted: Wanted) -> bool:
-    leaves = wanted.ship_by is None or (service.ships is not None and service.ships <= wanted.ship_by)
-    arrives = wanted.deliver_by is None or (service.arrives_by is not None and service.arrives_by <= wanted.deliver_by)
-    return leaves and arrives
-
-
-def _give_back(client: Client, shipment_id: str) -> NotBought:
+    What the order's other parcels have of both is opened, with its own entries, and sealed again beside the new.
+    """
+    labels = {**_other_labels(order), parcel.number: label.label}
+    numbers = {**_other_numbers(order), parcel.number: (label.carrier, label.tracking.text())}
     try:
-        client.cancel_shipment(shipment_id)
-    except MarketplaceError:
-        return NotBought(Reason.NOT_RETURNED, shipment_id=shipment_id)
-    return NotBought(Reason.UNUSABLE, shipment_id=shipment_id)
+        text = kept(labels)
+    except ValueError:  # the newest is needed most; an older one is bought again when it must be
+        text = kept({parcel.number: label.label})
+    parts = [
+        storage.to_seal(order=order.ref, part=Part.LABEL, fields={"label": text}),
+        storage.to_seal(order=order.ref, part=Part.TRACKING, fields=tracking_fields(numbers)),
+    ]
+    by = Actor.DESPATCH.reference
+    with transaction.atomic(durable=True):
+        sealed, keys = broker.seal(account=order.account_id, by=by, parts=parts)
+        storage.know_keys(account=order.account_id, keys=keys)
+        rows = [storage.Written(order.ref, p.part, p.write, s) for p, s in zip(parts, sealed, strict=True)]
+        storage.write_rows(account=order.account_id, rows=rows)
+        promise_to_forget(account=order.account_id, keys=keys)
+        Parcel.objects.filter(
+            account_id=parcel.account_id, order_ref=parcel.order_ref, number=parcel.number
+        ).update(purchase="bought", shipment=label.shipment_id, problem=None)  # fmt: skip
+        into_the_ledger(parcel, printer, PrintReason.FIRST, parcel.made_by.bytes)
+        journal.record(
+            Kind.LABEL_BOUGHT, by=by, account=order.account_id, subject=order.ref.bytes,
+            facts={Fact.PARCEL: parcel.number},
+        )  # fmt: skip
+
+
+def _other_labels(order: Order) -> dict[int, Document]:
+    fields = _opened(order, Purpose.BOUGHT_LABEL)
+    try:
+        return opened(fields["label"]) if fields else {}
+    except Malformed:
+        return {}
+
+
+def _other_numbers(order: Order) -> dict[int, tuple[str, str]]:
+    fields = _opened(order, Purpose.TRACKING)
+    return read_tracking(fields) if fields else {}
+
+
+def _opened(order: Order, purpose: Purpose) -> dict[str, Secret]:
+    """What this order has of a part; nothing where it has none or none any more."""
+    try:
+        return storage.open_for(
+            account=order.account_id, order=order.ref, purpose=purpose, by=Actor.DESPATCH.reference
+        ).fields  # fmt: skip
+    except Forgotten:
+        return {}
+
+
+def _settle(parcel: Parcel, purchase: str, problem: str | None) -> None:
+    with transaction.atomic(durable=True):
+        Parcel.objects.filter(
+            account_id=parcel.account_id, order_ref=parcel.order_ref, number=parcel.number
+        ).update(purchase=purchase, problem=problem[:40] if problem else None)  # fmt: skip
+        if purchase == "refused":
+            journal.record(
+                Kind.LABEL_BOUGHT, by=Actor.DESPATCH.reference, account=parcel.account_id,
+                subject=parcel.order_ref.bytes, outcome=Outcome.REFUSED, facts={Fact.PARCEL: parcel.number},
+            )  # fmt: skip

@@ -18,21 +18,24 @@ from django.db.models import F, Q
 
 from strongroom.application.despatch import rules
 from strongroom.application.despatch.actions import printable
+from strongroom.application.despatch.buying import FORMS, opened
 from strongroom.application.despatch.content import content_of
 from strongroom.application.despatch.labels.content import CannotRender
 from strongroom.application.despatch.labels.pdf import render_pdf
 from strongroom.application.despatch.labels.zpl import render_zpl
 from strongroom.application.despatch.printing import printer as device
 from strongroom.formats.leaf import Actor, Fact, Kind, Outcome
+from strongroom.formats.malformed import Malformed
 from strongroom.formats.parts import Purpose
 from strongroom.formats.refused import Refused
+from strongroom.formats.secret import Secret
 from strongroom.policy import definitions
 from strongroom.policy.encryption_and_storage.actions import open_for
 from strongroom.policy.encryption_and_storage.connection import Forgotten, Unavailable
 from strongroom.policy.encryption_and_storage.models import LabelPrint, Printer, PrintState
 from strongroom.policy.logging_and_monitoring import journal
 from strongroom.policy.retention_and_recovery.actions import selling_accounts
-from strongroom.policy.retention_and_recovery.models import Order
+from strongroom.policy.retention_and_recovery.models import Order, Parcel
 
 CLAIM: Final = timedelta(minutes=2)
 SILENT_AFTER: Final = timedelta(minutes=5)
@@ -166,11 +169,24 @@ def _deliver(label: LabelPrint, printer: Printer, at: device.Printer, job: int, 
 
 def _rendered(label: LabelPrint, form: str, sender: tuple[str, ...]) -> bytearray:
     """The label's bytes, in memory only. The opening has its own entry and leaf, each time (AM-3)."""
-    opening = open_for(
-        account=label.account_id, order=label.order_ref, purpose=Purpose.LABEL, by=label.by.bytes
-    )  # fmt: skip
+    parcel = Parcel.objects.get(account_id=label.account_id, order_ref=label.order_ref, number=label.parcel)
+    purpose = Purpose.BOUGHT_LABEL if parcel.purchase == "bought" else Purpose.LABEL
+    opening = open_for(account=label.account_id, order=label.order_ref, purpose=purpose, by=label.by.bytes)
+    if purpose is Purpose.BOUGHT_LABEL:
+        return _bought(opening.fields["label"], label.parcel, form)
     content = content_of(label=label, fields=opening.fields, sender=sender)
     return render_pdf([content]) if form == "pdf" else render_zpl([content])
+
+
+def _bought(sealed: Secret, parcel: int, form: str) -> bytearray:
+    """The file that Amazon sold for this parcel. Raises `CannotRender` where it is another's, or of another form."""
+    try:
+        label = opened(sealed).get(parcel)
+    except Malformed:
+        label = None
+    if label is None or label.form is not FORMS[form]:
+        raise CannotRender("the label that was bought is of another parcel or for another printer")
+    return bytearray(label.content.bytes())
 
 
 def _sent(account: int) -> list[LabelPrint]:

@@ -17,6 +17,7 @@ urlpatterns = [
     path("worklist/<uuid:ref>/hold", views.hold, name="hold"),
     path("worklist/<uuid:ref>/here", views.still_here, name="still-here"),
     path("worklist/<uuid:ref>/part", views.part, name="part"),
+    path("worklist/<uuid:ref>/buy", views.buy, name="buy-label"),
     path("worklist/<uuid:ref>/parcels/<int:number>/left", views.hand_over, name="hand-over"),
     path("waves/<int:account>/<int:number>/", views.wave, name="wave"),
     path("prints/undecided", views.undecided, name="undecided"),

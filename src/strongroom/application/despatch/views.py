@@ -8,14 +8,15 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from strongroom.application.despatch import actions, barcode, reads, rules
+from strongroom.application.despatch import actions, barcode, bought_labels, reads, rules
 from strongroom.application.despatch.forms import HandOverForm, HoldForm, PartForm
+from strongroom.application.despatch.pack.bench import Bench
 from strongroom.application.despatch.rules import Hold
 from strongroom.formats.refused import Refused
 from strongroom.formats.secret import Secret
 from strongroom.policy import definitions
 from strongroom.policy.clauses.permissions import Permission, permission
-from strongroom.policy.encryption_and_storage.models import LabelPrint, PrintReason
+from strongroom.policy.encryption_and_storage.models import LabelPrint, Printer, PrintReason
 from strongroom.policy.least_privilege.gate import can
 from strongroom.policy.least_privilege.models import Person
 from strongroom.policy.logging_and_monitoring.models import SellingAccount
@@ -120,15 +121,21 @@ def part(request: HttpRequest, ref: uuid.UUID) -> HttpResponse:
     order = _find(ref)
     free = rules.left_over(*actions.pieces_of(order))
     form = PartForm(request.POST, free=free)
-    printer = next(iter(reads.printers()), None)
-    if printer is None:
-        raise Refused("ES-5", "No printer is registered. Ask an administrator.")
+    printer = _printer(request)
     if not form.is_valid():
         return _parcels(request, order, part=form, status=422)
     try:
         actions.queue_label(order=order, printer=printer, by=_person(request), lines=form.lines())
     except actions.AlreadyPrinted:
         raise Refused("ES-4", "Everything of this order is packed already.") from None
+    return redirect("parcels", ref=ref)
+
+
+@permission(Permission.DESPATCH_PACK)
+@require_POST
+def buy(request: HttpRequest, ref: uuid.UUID) -> HttpResponse:
+    """A label bought through Amazon instead of one of ours: no address is opened for it."""
+    bought_labels.want(order=_find(ref), printer=_printer(request), by=_person(request))
     return redirect("parcels", ref=ref)
 
 
@@ -198,6 +205,14 @@ def _why(order: Order) -> str:
     if not getattr(order, "has_address", True):
         return "Amazon sent no address; asked again every hour" if order.data_absent else "being fetched again"
     return ""
+
+
+def _printer(request: HttpRequest) -> Printer:
+    """The printer of this person's bench."""
+    printer = Bench.of(request).chosen_printer()
+    if printer is None:
+        raise Refused("ES-5", "No printer is registered. Ask an administrator.")
+    return printer
 
 
 def _account(text: str) -> int | None:

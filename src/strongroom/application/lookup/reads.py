@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q, QuerySet
 
+from strongroom.application.despatch.reads import by_code
+from strongroom.application.despatch.rules import ScanKind, read_scan
 from strongroom.formats.leaf import Kind, Outcome
 from strongroom.formats.parts import OPENS, Part, Peer, Purpose
 from strongroom.policy.definitions import OrderState
@@ -26,8 +28,23 @@ FILTERS = {
 }
 WORDS = {
     Kind.OPENED: "Opened",
+    Kind.OPENING_EXTENDED: "Shown a minute longer",
+    Kind.EXPLANATION_ASKED: "Somebody asked why it was opened",
+    Kind.EXPLANATION_GIVEN: "The reason was given",
+    Kind.LABEL_QUEUED: "Label asked for",
+    Kind.LABEL_SENT: "Label sent to its printer",
+    Kind.LABEL_CONFIRMED: "Label printed",
+    Kind.LABEL_UNKNOWN: "Printer lost sight of the label",
+    Kind.LABEL_DECIDED: "A person decided on the label",
+    Kind.LABEL_STOPPED: "Label not printed",
+    Kind.SHIPMENT_RECORDED: "Parcel left",
+    Kind.SHIPMENT_CORRECTED: "Tracking number corrected",
+    Kind.SHIPMENT_CONFIRMED: "Amazon knows the parcel",
+    Kind.SHIPMENT_REFUSED: "Amazon refuses the parcel",
+    Kind.ORDER_HELD: "Put on hold",
+    Kind.ORDER_RELEASED: "Let go",
     Kind.CARRIED: "Carried to another day's key",
-    Kind.ORDER_FULFILLED: "Amazon says: despatched",
+    Kind.ORDER_FULFILLED: "Despatched",
     Kind.ORDER_CANCELLED: "Amazon says: cancelled",
     Kind.ORDER_ERASED: "Forgotten",
     Kind.PERSONAL_DATA_ABSENT: "Amazon sent no address",
@@ -54,7 +71,10 @@ def orders(chosen: str) -> QuerySet[Order]:
 
 
 def by_number(number: str) -> Order | None:
-    """The living order with Amazon's number; a forgotten one has none any more."""
+    """The living order with Amazon's number, or the one with our code; a forgotten one has no number any more."""
+    scan = read_scan(number)
+    if scan.kind is ScanKind.OUR_CODE:
+        return by_code(scan.value)
     return Order.objects.filter(account_id__in=selling_accounts(), order_id=number).first() if number else None
 
 

@@ -47,17 +47,18 @@ def check_secret(*, email: str, password: Secret, address: str) -> Person:
         check_password(password.text(), _nobodys())  # as slow as for somebody, so that nobody can be told apart
         lockout.refused(None)
         raise Refused("AM-8", WRONG)
-    lockout.check_open(person)
+    lockout.charge(person)
     if not person.check_password(password.text()):
         lockout.failed(person)
         raise Refused("AM-8", WRONG)
+    lockout.was_right(person)
     return person
 
 
 def check_code(*, person: Person, said: str, address: str) -> FactorKind:
     """A code of the person's app, or one of their recovery codes. Raises `Refused`, counted."""
     lockout.count_place(address)
-    lockout.check_open(person)
+    lockout.charge(person)
     plain = said.replace(" ", "").replace("-", "")
     if len(plain) <= 6 and factors.code_is_right(person=person, said=plain):
         kind = FactorKind.CODE
@@ -77,7 +78,7 @@ def check_passkey(*, credential: str, address: str, only: Person | None = None) 
     if claimed is None or not claimed.is_active:
         lockout.refused(None)
         raise Refused("AM-8", factors.NOT_RIGHT)
-    lockout.check_open(claimed)
+    lockout.charge(claimed)
     try:
         person = factors.passkey_person(credential, only=only)
     except Refused:

@@ -12,6 +12,7 @@ from typing import Final
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 
 from strongroom.formats.leaf import Actor, Fact, Kind, Outcome
 from strongroom.formats.refused import Refused
@@ -31,6 +32,7 @@ WINDOW: Final = timedelta(minutes=15)
 LOCKED: Final = (
     "This account is locked after wrong answers. Your manager or security unlocks it once they looked into it."
 )
+WAIT: Final = "Earlier answers are still being looked at. Wait a moment."
 TOO_MANY: Final = "Too many tries from here. Wait a quarter of an hour."
 
 
@@ -59,23 +61,35 @@ def forgive_place(address: str) -> None:
     Attempts.objects.filter(source=place_hash(address)).delete()
 
 
-def check_open(person: Person) -> None:
-    """Raise `Refused` for a locked account, journalled; its answers are not even looked at."""
-    if Person.objects.filter(pk=person.pk, locked_at__isnull=False).exists():
+def charge(person: Person) -> None:
+    """Count a try before it is looked at, committed: of answers sent all at once, five are looked at and no sixth.
+
+    Raises `Refused` for a locked account and while five are under way; their answers are not looked at.
+    """
+    with transaction.atomic(durable=True):
+        locked = Person.objects.select_for_update().get(pk=person.pk)
+        sentence = LOCKED if locked.locked_at is not None else WAIT if locked.failures >= MOST_FAILURES else None
+        if sentence is None:
+            locked.failures += 1
+            locked.save(update_fields=["failures"])
+    if sentence is not None:
         refused(person)
-        raise Refused("AM-8", LOCKED)
+        raise Refused("AM-8", sentence)
 
 
 def failed(person: Person) -> None:
-    """Count a wrong answer, whichever factor it was; the fifth locks. Committed before this returns."""
+    """The answer was wrong, whichever factor it was; the fifth locks. Committed before this returns."""
     with transaction.atomic(durable=True):
         locked = Person.objects.select_for_update().get(pk=person.pk)
-        if locked.locked_at is None:
-            locked.failures += 1
-            if locked.failures >= MOST_FAILURES:
-                _lock(locked)
-            locked.save(update_fields=["failures", "locked_at"])
+        if locked.locked_at is None and locked.failures >= MOST_FAILURES:
+            _lock(locked)
+            locked.save(update_fields=["locked_at"])
         journal.record(Kind.SIGN_IN_REFUSED, by=reference_of(person), outcome=Outcome.REFUSED)
+
+
+def was_right(person: Person) -> None:
+    """A right password is no failure, and no success yet either: only its own charge is taken back."""
+    Person.objects.filter(pk=person.pk, failures__gt=0, locked_at__isnull=True).update(failures=F("failures") - 1)
 
 
 def succeeded(person: Person) -> bool:

@@ -3,19 +3,29 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
 
 from django.db import connection, transaction
 
 from strongroom.formats import leaf
 from strongroom.formats.broker import Located, Sealed, ToOpen, ToSeal
 from strongroom.formats.parts import OPENS, Part, Purpose
+from strongroom.formats.refused import Refused
 from strongroom.formats.sealed import Day, Place
+from strongroom.formats.search import SearchField
 from strongroom.formats.secret import Secret
 from strongroom.policy import definitions
 from strongroom.policy.encryption_and_storage import broker, models
 from strongroom.policy.encryption_and_storage.broker import KeyOfDay
 from strongroom.policy.encryption_and_storage.connection import Forgotten
 from strongroom.policy.logging_and_monitoring import journal
+from strongroom.policy.logging_and_monitoring.models import Entry
+
+SHOWN: Final = timedelta(seconds=60)
+LATE: Final = timedelta(seconds=15)
+"""What an extension may come late: a request takes its time."""
+MOST_EXTENSIONS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -128,6 +138,55 @@ def located(row: models.Sealed) -> Located:
 def to_seal(*, order: uuid.UUID, part: Part, fields: dict[str, Secret]) -> ToSeal:
     """A part with a fresh write number, ready to be sealed."""
     return ToSeal(order.bytes, part, definitions.reference().int >> 65, fields)
+
+
+def find(*, account: int, field: SearchField, value: Secret, by: bytes) -> list[uuid.UUID]:
+    """Orders whose sealed data holds this value: journalled first, looked up by index values, verified by the broker.
+
+    The database sees index values of living days only, never what was searched for (AM-3). At most 100 orders.
+    Raises `OverBudget` where more was searched for within 24 hours than one person may.
+    """
+    with transaction.atomic(durable=True):
+        entry = journal.record(leaf.Kind.SEARCHED, by=by, account=account, facts={leaf.Fact.FIELD: field})
+    wanted = broker.search(
+        entry=bytes(entry.payload), salt=bytes(entry.salt), account=account, by=by, field=field, value=value
+    )
+    column = {SearchField.EMAIL: "email", SearchField.PHONE: "phone", SearchField.NAME_AND_POSTCODE: "place"}[field]
+    rows = list(
+        models.Sealed.objects.filter(**{"account_id": account, f"index_{column}__in": wanted}).order_by("-day")[:100]
+    )
+    if not rows:
+        return []
+    found = [row for row, same in zip(rows, broker.matches([located(r) for r in rows]), strict=True) if same]
+    current_ = {(p.order_ref, p.part): p.write for p in models.SealedPart.objects.filter(
+        account_id=account, order_ref__in=[row.order_ref for row in found])}  # fmt: skip
+    return list(dict.fromkeys(r.order_ref for r in found if current_.get((r.order_ref, r.part)) == r.write))
+
+
+def extend(*, account: int, order: uuid.UUID, opening: uuid.UUID, by: bytes) -> int:
+    """Write down that an opening is shown for another minute; how many more times it may be (AM-3).
+
+    Raises `Refused` where it is not this person's own opening, is over, or was extended three times.
+    """
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [opening.int >> 65])  # two keys pressed at once are two
+        said = Entry.objects.filter(
+            account_id=account, id=opening, subject=order, by=uuid.UUID(bytes=by), kind=leaf.Kind.OPENED
+        ).first()  # fmt: skip
+        if said is None:
+            raise Refused("AM-3", "This is not an opening of yours. Open it anew, for a purpose.")
+        after = Entry.objects.filter(
+            account_id=account, subject=order, by=said.by, kind=leaf.Kind.OPENING_EXTENDED, at__gte=said.at
+        )  # fmt: skip
+        mine = [e for e in after if leaf.decode_entry(bytes(e.payload)).facts.get(leaf.Fact.ENTRY) == opening.bytes]
+        shown_until = said.at + SHOWN * (len(mine) + 1) + LATE
+        if len(mine) >= MOST_EXTENSIONS or definitions.now() > shown_until:
+            raise Refused("AM-3", "It was shown long enough. Open it anew, for a purpose.")
+        journal.record(
+            leaf.Kind.OPENING_EXTENDED, by=by, account=account, subject=order.bytes,
+            facts={leaf.Fact.ENTRY: opening.bytes, leaf.Fact.SECONDS: int(SHOWN.total_seconds())},
+        )  # fmt: skip
+    return MOST_EXTENSIONS - len(mine) - 1
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,11 @@ def of_person(person_id: int, at: datetime) -> bytes:
     return found.reference.bytes
 
 
+def all_of(person_id: int) -> list[uuid.UUID]:
+    """Every reference a person had, over the years."""
+    return list(PersonReference.objects.filter(person=person_id).values_list("reference", flat=True))
+
+
 def people(references: set[uuid.UUID]) -> dict[uuid.UUID, int]:
     """Which person stands behind each reference, as far as the mapping still lives."""
     rows = PersonReference.objects.filter(reference__in=references)

@@ -18,14 +18,16 @@ class ObligationKind(StrEnum):
     FORGET_DAY = "forget day"
     FORGET_CANCELLED = "forget cancelled"
     ASK_AGAIN = "ask again"
+    EXPLAIN_OPENING = "explain opening"
 
 
 CLAUSES = {
     ObligationKind.FORGET_DAY: "RR-2",
     ObligationKind.FORGET_CANCELLED: "RR-3",
     ObligationKind.ASK_AGAIN: "RR-2",
+    ObligationKind.EXPLAIN_OPENING: "AM-3",
 }
-CLAUSE_NUMBERS = {"RR-2": 202, "RR-3": 203}
+CLAUSE_NUMBERS = {"RR-2": 202, "RR-3": 203, "AM-3": 403}
 
 
 def of_day(day: date) -> uuid.UUID:
@@ -38,7 +40,9 @@ def day_of(subject: uuid.UUID) -> date:
 
 
 @transaction.atomic
-def open_obligation(*, account: int, kind: ObligationKind, subject: uuid.UUID, due_at: datetime, by: Actor) -> None:
+def open_obligation(
+    *, account: int, kind: ObligationKind, subject: uuid.UUID, due_at: datetime, by: Actor | bytes
+) -> None:
     """Open it, once: a second opening of the same due act only moves a retention deadline earlier (DESIGN 1)."""
     same = Obligation.objects.select_for_update().filter(
         account_id=account, kind=kind, subject=subject, satisfied_at__isnull=True
@@ -60,7 +64,7 @@ def open_obligation(*, account: int, kind: ObligationKind, subject: uuid.UUID, d
     ).save(force_insert=True)
     journal.record(
         Kind.OBLIGATION_OPENED,
-        by=by.reference,
+        by=_reference(by),
         account=account,
         subject=subject.bytes,
         facts={Fact.CLAUSE: CLAUSE_NUMBERS[clause], Fact.DUE: definitions.milliseconds(due_at) // 1000},
@@ -68,7 +72,7 @@ def open_obligation(*, account: int, kind: ObligationKind, subject: uuid.UUID, d
 
 
 @transaction.atomic
-def satisfy(*, account: int, kind: ObligationKind, subject: uuid.UUID, by: Actor) -> bool:
+def satisfy(*, account: int, kind: ObligationKind, subject: uuid.UUID, by: Actor | bytes) -> bool:
     """Close it with the journal entry that says so; false where none was open."""
     open_one = Obligation.objects.select_for_update().filter(
         account_id=account, kind=kind, subject=subject, satisfied_at__isnull=True
@@ -77,10 +81,15 @@ def satisfy(*, account: int, kind: ObligationKind, subject: uuid.UUID, by: Actor
         return False
     entry = journal.record(
         Kind.OBLIGATION_SATISFIED,
-        by=by.reference,
+        by=_reference(by),
         account=account,
         subject=subject.bytes,
         facts={Fact.CLAUSE: CLAUSE_NUMBERS[CLAUSES[kind]]},
     )
     open_one.update(satisfied_at=definitions.now(), evidence=entry.id)
     return True
+
+
+def _reference(by: Actor | bytes) -> bytes:
+    """A process's reference, or a person's as it is."""
+    return by.reference if isinstance(by, Actor) else by

@@ -31,7 +31,7 @@ class Obligation(models.Model):
                 name="obligation_is_satisfied_with_evidence",
             ),
             models.CheckConstraint(
-                condition=models.Q(kind__in=["forget day", "forget cancelled", "ask again"]),
+                condition=models.Q(kind__in=["forget day", "forget cancelled", "ask again", "explain opening"]),
                 name="obligation_kind_is_known",
             ),
         )

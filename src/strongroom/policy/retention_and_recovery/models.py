@@ -141,6 +141,7 @@ class Parcel(models.Model):
     """One parcel of an order. Carrier and tracking number are sealed; here is when it left, and whether Amazon knows.
 
     `number` counts within the order and is the package reference Amazon is told; `version` counts what was told.
+    `purchase`: where a label is bought through Amazon; `asked` there means that a purchase may have been made.
     """
 
     pk = models.CompositePrimaryKey("account_id", "order_ref", "number")
@@ -158,12 +159,20 @@ class Parcel(models.Model):
     tries = models.IntegerField()
     try_at = models.DateTimeField(null=True)
     asked = models.BooleanField()
+    purchase = models.CharField(max_length=8, null=True)
+    shipment = models.CharField(max_length=100, null=True)
+    printer = models.BigIntegerField(null=True)
     problem = models.CharField(max_length=40, null=True)
 
     class Meta:
         db_table = "parcel"
         constraints = (
             models.CheckConstraint(condition=models.Q(state__in=list(ParcelState)), name="parcel_state_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(purchase__isnull=True)
+                | models.Q(purchase__in=["wanted", "asked", "bought", "refused"]),
+                name="parcel_purchase_is_known",
+            ),
             models.CheckConstraint(
                 condition=models.Q(state="packing", left_at__isnull=True)
                 | (~models.Q(state="packing") & models.Q(left_at__isnull=False)),

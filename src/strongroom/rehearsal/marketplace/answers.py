@@ -99,7 +99,7 @@ def _packages(order: SimulatedOrder) -> list[dict[str, Any]]:
     """What sellers told, and labels that were bought and are not told of yet."""
     told = {package["trackingNumber"] for package in order.packages.values()}
     found = [_told(package) for package in order.packages.values()]
-    if not found and order.shipped is not None:
+    if not found and not order.labels and order.shipped is not None:
         found = [_package(order)]
     return found + [_pending(sold) for sold in order.labels.values() if sold["tracking"] not in told]
 
@@ -132,12 +132,17 @@ def _told(detail: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pending(sold: dict[str, Any]) -> dict[str, Any]:
-    """A parcel whose label was bought through Amazon: it waits to be handed over, or its label was given back."""
-    state = ("CANCELLED", "LABEL_CANCELLED") if "cancelled" in sold else ("PENDING", "PENDING_DROP_OFF")
+    """A parcel whose label was bought through Amazon: it waits, is on its way, or was given back."""
+    state = ("PENDING", "PENDING_DROP_OFF")
+    if "cancelled" in sold:
+        state = ("CANCELLED", "LABEL_CANCELLED")
+    elif "collected" in sold:
+        state = ("IN_TRANSIT", "PICKED_UP")
     return {
         "packageReferenceId": sold["shipment_id"],
         "createdTime": instant(sold["at"]),
         "packageStatus": {"status": state[0], "detailedStatus": state[1]},
+        **({"shipTime": instant(sold["collected"])} if "collected" in sold else {}),
         "carrier": sold["service"]["CarrierName"],
         "shippingService": sold["service"]["ShippingServiceName"],
         "trackingNumber": sold["tracking"],

@@ -175,10 +175,18 @@ class Business:
         if order.packages.get(reference) == detail:
             return
         order.packages[reference] = detail
+        self._count_pieces(order_id)
+
+    def _count_pieces(self, order_id: str) -> None:
+        """What left, by what was told and what carriers fetched; a parcel that is both counts once."""
+        order = self.orders[order_id]
         gone: dict[str, int] = {}
-        for package in order.packages.values():
-            for item in package["orderItems"]:
-                gone[item["orderItemId"]] = gone.get(item["orderItemId"], 0) + int(item["quantity"])
+        told = {package["trackingNumber"] for package in order.packages.values()}
+        fetched = [s for s in order.labels.values() if "collected" in s and s["tracking"] not in told]
+        pieces = [(i["orderItemId"], i["quantity"]) for p in order.packages.values() for i in p["orderItems"]]
+        pieces += [(i["OrderItemId"], i["Quantity"]) for sold in fetched for i in sold["details"]["ItemList"]]
+        for item_id, quantity in pieces:
+            gone[item_id] = gone.get(item_id, 0) + int(quantity)
         order.items = [replace(i, fulfilled=max(i.fulfilled, gone.get(i.item_id, 0))) for i in order.items]
         whole = all(item.fulfilled >= item.quantity for item in order.items)
         if order.status != "SHIPPED":
@@ -187,11 +195,25 @@ class Business:
         else:
             self._set(order_id, "SHIPPED")
 
+    @property
+    def bought(self) -> dict[str, dict[str, Any]]:
+        """All labels that were sold, by shipment."""
+        return {id_: sold for order in self.orders.values() for id_, sold in order.labels.items()}
+
     def buy_label(self, order_id: str, sold: dict[str, Any]) -> None:
-        """A label sold; its parcel is pending until its seller tells that it left."""
+        """A label sold: its parcel is pending until the carrier has it; then nobody need confirm it."""
         order = self.orders[order_id]
         order.labels[sold["shipment_id"]] = sold
         self._set(order_id, order.status)
+        self._plan(sold["leaves"], "collect", order_id)
+
+    def collect(self, order_id: str) -> None:
+        """The carrier fetches what is due of an order's bought labels; Amazon counts those pieces as shipped."""
+        for sold in self.orders[order_id].labels.values():
+            due = sold["leaves"] <= self.now and not {"cancelled", "collected"} & set(sold)
+            if due and self.orders[order_id].status in ("UNSHIPPED", "PARTIALLY_SHIPPED"):
+                sold["collected"] = self.now
+                self._count_pieces(order_id)
 
     def cancel_label(self, order_id: str, what: dict[str, Any]) -> None:
         order = self.orders[order_id]

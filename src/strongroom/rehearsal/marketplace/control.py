@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from strongroom.rehearsal.marketplace.faults import Fault
 from strongroom.rehearsal.marketplace.server import Server
+from strongroom.rehearsal.people import Person
 
 ACTS: Final = frozenset({"ship", "ship_part", "cancel", "flip", "refund", "change_address", "rename", "confirm"})
 
@@ -51,7 +52,8 @@ class Keeper:
     def _apply(self, act: dict[str, Any]) -> dict[str, Any]:
         business, verb = self._server.amazon.business, act["verb"]
         if verb == "place":
-            return {"order_id": business.place(**act.get("what", {})).order_id}
+            who = Person(**act["who"]) if "who" in act else None
+            return {"order_id": business.place(who, **act.get("what", {})).order_id}
         if verb == "fault":
             self._server.amazon.faults.set(Fault(act["fault"]), int(act["times"]), act.get("only", ""))
             return {}

@@ -106,6 +106,7 @@ class LabelShop:
             "form": FILE_TYPES[details["ShippingServiceOptions"].get("LabelFormat", "PDF")],
             "tracking": f"NP{secrets.randbelow(10**12):012d}",
             "at": now,
+            "leaves": now + offer.carriage.collects_after,
         }
         self.business.buy_label(order.order_id, sold)
         self.kept({"verb": "buy_label", "order_id": order.order_id, "detail": sold, "at": now})
@@ -119,7 +120,8 @@ class LabelShop:
     def cancel(self, shipment_id: str) -> dict[str, Any]:
         """`cancelShipment`; cancelled twice it stays cancelled."""
         order, sold = self._sold(shipment_id)
-        if any(package["trackingNumber"] == sold["tracking"] for package in order.packages.values()):
+        told = any(package["trackingNumber"] == sold["tracking"] for package in order.packages.values())
+        if told or "collected" in sold:
             raise bad("The shipment is with the carrier and cannot be cancelled")
         if "cancelled" not in sold:
             now = self.business.now

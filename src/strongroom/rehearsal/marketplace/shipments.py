@@ -60,6 +60,9 @@ def _check_pieces(order: SimulatedOrder, detail: dict[str, Any]) -> None:
     others = [p for reference, p in order.packages.items() if reference != detail["packageReferenceId"]]
     for item in (item for package in others for item in package["orderItems"]):
         left[item["orderItemId"]] -= item["quantity"]
+    fetched = [s for s in order.labels.values() if "collected" in s and s["tracking"] != detail["trackingNumber"]]
+    for item in (item for sold in fetched for item in sold["details"]["ItemList"]):
+        left[item["OrderItemId"]] -= item["Quantity"]
     for row in rows(detail["orderItems"], "orderItems"):
         item = table(row, ITEM | {"transparencyCodes"}, ITEM, "orderItems")
         if item["orderItemId"] not in left:

@@ -34,6 +34,13 @@ def clock(moment: datetime | None) -> SafeString | str:
 
 
 @register.filter
+def clock_seconds(moment: datetime) -> SafeString:
+    """`10:06:31` in London, for what ends within a minute."""
+    utc = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return format_html('<time datetime="{}">{}</time>', utc, f"{moment.astimezone(LONDON):%H:%M:%S}")
+
+
+@register.filter
 def day(value: date | None) -> SafeString | str:
     return (
         "none" if value is None else format_html('<time datetime="{}">{}</time>', value, f"{value.day} {value:%b %Y}")

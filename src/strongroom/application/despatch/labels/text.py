@@ -151,7 +151,11 @@ def _reverse(runs: list[tuple[str, hb.Font | None, int]], level: int) -> None:
 
 
 def _levels(text: str) -> list[int]:
-    """The embedding level of each character. The text holds no direction marks (`content.clean`)."""
+    """The embedding level of each character. The text holds no direction marks (`content.clean`).
+
+    A character that Unicode has not assigned has no direction; it is taken for a letter from left to right.
+    """
+    text = "".join(character if unicodedata.bidirectional(character) else "A" for character in text)
     storage = get_empty_storage()
     storage["base_level"] = get_base_level(text)
     storage["base_dir"] = ("L", "R")[storage["base_level"]]

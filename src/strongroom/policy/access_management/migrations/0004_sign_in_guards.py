@@ -9,6 +9,7 @@ GRANT SELECT, INSERT ON old_password TO strongroom_web;
 GRANT SELECT ON signed_in TO strongroom_auditor;
 GRANT SELECT (id, user_id, type, created_at, last_used_at) ON mfa_authenticator TO strongroom_auditor;
 GRANT INSERT, UPDATE ON alarm TO strongroom_web;
+GRANT SELECT ON alarm TO strongroom_auditor;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO strongroom_web, strongroom_worker;
 """
 

@@ -30,7 +30,7 @@ GRANT SELECT ON printer TO strongroom_worker, strongroom_auditor;
 GRANT UPDATE (condition, reasons, asked_at) ON printer TO strongroom_worker;
 GRANT SELECT, INSERT ON label_print TO strongroom_web;
 GRANT UPDATE (state, since, decided_by) ON label_print TO strongroom_web;
-GRANT SELECT, UPDATE ON label_print TO strongroom_worker;
+GRANT SELECT, INSERT, UPDATE ON label_print TO strongroom_worker;
 GRANT SELECT ON label_print TO strongroom_auditor;
 GRANT INSERT ON day_key TO strongroom_web;
 """

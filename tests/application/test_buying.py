@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from strongroom.application.despatch.bought_labels import (
+from strongroom.application.despatch.buying import (
     NotBought,
     Reason,
     Wanted,
