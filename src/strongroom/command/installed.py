@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,23 @@ def read_as(role: str, found: Folders) -> None:
     from strongroom.website.process import begin  # noqa: PLC0415 - only commands that read need Django
 
     begin(_clock(found))
+
+
+def act_as_web(found: Folders) -> None:
+    """Make this process write what pages may write. Its entries get their place in the tree from the worker."""
+    read_as("web", found)
+    from strongroom.policy.logging_and_monitoring import journal  # noqa: PLC0415 - Django is set up now
+
+    journal.use_sequencer(lambda _: [])
+
+
+def wait_for_the_journal() -> None:
+    """Until every entry has its place in the tree, as a verb promises; at most some seconds."""
+    from strongroom.policy.logging_and_monitoring.journal import accounts_with_pending  # noqa: PLC0415
+
+    deadline = time.monotonic() + 5
+    while accounts_with_pending() and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def _clock(found: Folders) -> Any:

@@ -22,8 +22,6 @@ from strongroom.installation.running import LIVE, Running
 from strongroom.rehearsal import demo
 from strongroom.rehearsal.installation import Rehearsal
 
-LEFT_TO_PACK = 2.0
-"""Days before the present from which on a rehearsal's orders wait for its packers."""
 ORDER_EVERY = 45.0
 """Seconds between the orders that a rehearsal's customers place while somebody watches."""
 
@@ -55,7 +53,12 @@ def _demo(options: argparse.Namespace) -> int:
     with (
         Folders(folder).only_one(),
         Rehearsal(
-            folder, port=_free(0), days=options.days, seed=options.seed, pg_bindir=options.pg_bindir
+            folder,
+            port=_free(0),
+            days=options.days,
+            seed=options.seed,
+            pg_bindir=options.pg_bindir,
+            hands_off=options.days - demo.LEFT_TO_PACKERS,
         ) as rehearsal,
     ):
         report = demo.run(rehearsal, days=options.days, say=tell)
@@ -78,12 +81,12 @@ def _up_rehearsal(options: argparse.Namespace) -> int:
             folder,
             port=options.port or 8443,
             days=demo.DAYS,
-            hands_off=demo.DAYS - LEFT_TO_PACK,
             pg_bindir=options.pg_bindir,
-        ) as rehearsal,
+            hands_off=demo.DAYS - demo.LEFT_TO_PACKERS,
+        ) as rehearsal,  # fmt: skip
     ):
         if rehearsal.is_new:
-            tell("A new rehearsal: living through its first month, about half a minute.")
+            tell("A new rehearsal: living through its first month, under a minute.")
             demo.run(rehearsal, say=tell)
         else:
             rehearsal.start()
@@ -179,6 +182,7 @@ def _print_people(rehearsal: Rehearsal) -> None:
     )
     for role, who in rehearsal.people().items():
         tell(f"  {role:14} {who['email']:34} {who['password']:24} {who['secret']}")
+    tell(f"The rehearsal's label printer shows its tray on {rehearsal.printer_address}")
     tell("Orders arrive every minute or so, two minutes late as at Amazon. Ctrl+C stops everything.\n")
 
 
@@ -187,7 +191,8 @@ def _words(report: dict[str, Any]) -> str:
     return (
         f"{orders['received']} orders received, {orders['sealed']} sealed, {orders['fulfilled']} fulfilled, "
         f"{orders['cancelled']} cancelled; {report['reveals']['granted']} openings, "
-        f"{report['reveals']['refused']} refused; {erased['orders']} orders and {erased['day_keys']} day keys gone, "
+        f"{report['reveals']['refused']} refused; {report['labels']['printed']} labels printed; "
+        f"{erased['orders']} orders and {erased['day_keys']} day keys gone, "
         f"{report['carried']} carried; journal of {tree['size']} leaves "
         f"{'verified' if tree['verified'] else 'NOT VERIFIED'}; {report['seconds']} s"
     )

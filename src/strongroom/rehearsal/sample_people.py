@@ -9,23 +9,23 @@ import os
 import secrets
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from strongroom.formats.secret import Secret
 from strongroom.rehearsal.clock import RehearsalClock
 from strongroom.website.process import begin
 
 NAMES: Final = {
+    "administrator": "Idris Penhale",
+    "manager": "Priya Castellan",
     "support": "Tamsin Orr",
     "support2": "Bertil Aune",
     "packer": "Kit Oduya",
     "packer2": "Rosa Lindqvist",
-    "manager": "Priya Castellan",
     "security": "Owen Straker",
-    "administrator": "Idris Penhale",
     "auditor": "Maren Tolley",
 }
-"""By e-mail name: a role, and a number where there are several of it."""
+"""By e-mail name: a role, and a number where there are several of it. The first two have nobody to approve them."""
 FILE: Final = "sample-people.json"
 
 
@@ -47,14 +47,29 @@ def main() -> int:
 def _make(mail: str, name: str) -> dict[str, str]:
     from strongroom.formats.leaf import Actor  # noqa: PLC0415
     from strongroom.policy.access_management import factors, totp  # noqa: PLC0415
-    from strongroom.policy.least_privilege.actions import create_person, grant_role  # noqa: PLC0415
+    from strongroom.policy.least_privilege.actions import create_person  # noqa: PLC0415
     from strongroom.policy.least_privilege.roles import Role  # noqa: PLC0415
 
     email, password, secret = f"{mail}@rehearsal.invalid", f"Marble-{secrets.token_hex(4)}-Run", totp.new_secret()
     person = create_person(name=name, email=email, password=Secret(password), by=Actor.REHEARSAL.reference)
-    grant_role(person=person, role=Role(mail.rstrip("2")), granted_by=None, by=Actor.REHEARSAL.reference)
+    _give(person, Role(mail.rstrip("2")))
     factors.keep_code(person=person, secret=secret)
     return {"name": name, "email": email, "password": password, "secret": base64.b32encode(secret.bytes()).decode()}
+
+
+def _give(person: Any, role: Any) -> None:
+    """A role, proposed by the administrator and approved by the manager as soon as there are both."""
+    from strongroom.formats.leaf import Actor  # noqa: PLC0415
+    from strongroom.policy.least_privilege.actions import approve_grant, grant_role, propose_grant  # noqa: PLC0415
+    from strongroom.policy.least_privilege.models import Person, Reason  # noqa: PLC0415
+
+    office = {p.email.partition("@")[0]: p for p in Person.objects.all()}
+    if "administrator" not in office or office["administrator"].pk == person.pk:
+        grant_role(person=person, role=role, granted_by=person, by=Actor.REHEARSAL.reference)
+        return
+    grant = propose_grant(person=person, role=role, reason=Reason.JOB, by=office["administrator"])
+    if grant.approved_at is None:
+        approve_grant(grant=grant, by=office["manager"])
 
 
 if __name__ == "__main__":

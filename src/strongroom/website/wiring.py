@@ -26,7 +26,8 @@ TABLES: Final = {
     "reference": ("selling_account",),
     "local": (
         "account_emailaddress", "account_emailconfirmation", "attempts", "auth_group", "auth_group_permissions",
-        "auth_permission", "bucket", "cache", "django_content_type", "django_migrations", "django_session",
+        "auth_permission", "bucket", "cache", "command_token", "django_content_type", "django_migrations",
+        "django_session",
         "first_link", "installation", "invitation", "mfa_authenticator", "old_password", "person", "person_reference",
         "printer", "role_grant", "signed_in",
     ),

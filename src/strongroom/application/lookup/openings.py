@@ -17,7 +17,7 @@ from django.db.models.functions import ExtractHour, TruncDate
 
 from strongroom.application.lookup.rules import NIGHT, Answer, Habit, why_unusual
 from strongroom.formats.leaf import Actor, Fact, Kind, Outcome
-from strongroom.formats.parts import OPENS, Purpose
+from strongroom.formats.parts import OPENS, Peer, Purpose
 from strongroom.formats.refused import Refused
 from strongroom.policy import definitions
 from strongroom.policy.clauses import terms
@@ -32,7 +32,8 @@ from strongroom.policy.obligations.models import Obligation
 from strongroom.policy.retention_and_recovery.actions import selling_accounts
 
 PURPOSE_AT: Final = 81
-SHOWN: Final = (Kind.OPENED, Kind.OPENING_EXTENDED, Kind.SEARCHED, Kind.LABEL_QUEUED)
+SHOWN: Final = (Kind.OPENED, Kind.OPENING_EXTENDED, Kind.SEARCHED)
+"""A print is its opening: for the label, by the person who asked for it."""
 SPANS: Final = {"day": ("24 hours", 1), "week": ("7 days", 7), "month": ("28 days", 28)}
 PROCESSES: Final = [uuid.UUID(bytes=actor.reference) for actor in Actor]
 LONDON: Final = ZoneInfo("Europe/London")
@@ -73,9 +74,10 @@ def totals(span: str) -> list[Row]:
 
 
 def habits() -> dict[uuid.UUID, Habit]:
-    """What each person usually opens, and did in the last 24 hours."""
+    """What each person usually opens on a screen, and did in the last 24 hours. A day of labels is a day's work."""
     now = definitions.now()
-    opened = entries("month").filter(kind=Kind.OPENED)
+    on_screen = [purpose for purpose, opens in OPENS.items() if Peer.WEB in opens.peers]
+    opened = entries("month").filter(Q(kind=Kind.OPENED) & Q(purpose__in=on_screen))
     by_day: dict[uuid.UUID, dict[date, int]] = {}
     daily = opened.order_by().annotate(day=TruncDate("at", tzinfo=LONDON)).values("by", "day").annotate(n=Count("id"))
     for row in daily:
@@ -121,8 +123,6 @@ def words_of(kind: int, purpose: int | None) -> str:
             return "Looked a minute longer"
         case Kind.SEARCHED:
             return "Searched for a customer"
-        case Kind.LABEL_QUEUED:
-            return "Asked for a label"
         case _:
             return "Opened"
 

@@ -8,6 +8,7 @@ from statistics import median
 from typing import Final
 
 MANY: Final = 10
+MANY_WITHOUT_HABIT: Final = 50
 TIMES: Final = 3
 SAME_ORDER: Final = 4
 NIGHT: Final = frozenset({22, 23, 0, 1, 2, 3, 4, 5})
@@ -46,7 +47,8 @@ def why_unusual(habit: Habit) -> list[str]:
     """What stands out, in words; empty where nothing does. A sign to ask, not a verdict (LM-7)."""
     found = []
     usual = usual_day(list(habit.by_day.values()))
-    if habit.today >= MANY and habit.today > TIMES * usual:
+    many = habit.today >= MANY and habit.today > TIMES * usual if usual else habit.today >= MANY_WITHOUT_HABIT
+    if many:
         found.append(f"{habit.today} today, {usual:.0f} on a usual day")
     if habit.night_today and not habit.night_before:
         found.append(f"{habit.night_today} at night, never before")

@@ -28,6 +28,17 @@ class Invitation(models.Model):
         db_table = "invitation"
 
 
+class CommandToken(models.Model):
+    """SHA-256 of the token by which a person acts at a terminal, for ten minutes (wall time)."""
+
+    person = models.OneToOneField(Person, models.CASCADE, primary_key=True)
+    token_sha256 = models.BinaryField(unique=True)
+    until = models.DateTimeField()
+
+    class Meta:
+        db_table = "command_token"
+
+
 class SignedIn(models.Model):
     """A session: whose, since when, by which factor. Its end here ends it at once, whatever the cookie says (AM-10).
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from strongroom.formats.refused import Refused
 from strongroom.formats.secret import Secret
-from strongroom.policy.access_management import actions, factors, lockout, sessions
+from strongroom.policy.access_management import actions, command_tokens, factors, lockout, sessions
 from strongroom.policy.access_management.factors import TYPES, FactorKind
 from strongroom.policy.access_management.forms import GrantForm, InviteForm, PasskeyForm, PasswordForm
 from strongroom.policy.access_management.models import SignedIn
@@ -173,6 +173,14 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
 
 
 @permission(Permission.SIGNED_IN)
+@needs_recent_factor
+@require_POST
+def command_token(request: HttpRequest) -> HttpResponse:
+    """For ten minutes, this person acts at a terminal."""
+    return _own(request, token=command_tokens.make(_me(request)))
+
+
+@permission(Permission.SIGNED_IN)
 @require_http_methods(["GET", "POST"])
 def password(request: HttpRequest) -> HttpResponse:
     person, form, problem = _me(request), PasswordForm(request.POST or None), None
@@ -233,7 +241,9 @@ def _person(
     return render(request, "access_management/person.html", shown, status=status)
 
 
-def _own(request: HttpRequest, *, problem: str = "", codes: list[str] | None = None, status: int = 200) -> HttpResponse:
+def _own(
+    request: HttpRequest, *, problem: str = "", codes: list[str] | None = None, token: str = "", status: int = 200
+) -> HttpResponse:
     person = _me(request)
     shown = {
         "found": person,
@@ -242,6 +252,7 @@ def _own(request: HttpRequest, *, problem: str = "", codes: list[str] | None = N
         "grants": [(g, Reason(g.reason).words) for g in Grant.objects.filter(person=person, ended_at__isnull=True)],
         "problem": problem,
         "codes": codes or [],
+        "token": token,
         "news": request.session.pop("news", ""),
         "recent": sessions.is_recent(request),
     }

@@ -18,6 +18,7 @@ urlpatterns = [
     path("me/password", people_views.password, name="password"),
     path("me/passkeys", people_views.add_passkey, name="add-passkey"),
     path("me/recovery-codes", people_views.recovery_codes, name="recovery-codes"),
+    path("me/command-token", people_views.command_token, name="command-token"),
     path("me/factors/<int:factor>/remove", people_views.remove_factor, name="remove-factor"),
     path("sessions/<uuid:session>/end", people_views.end_session, name="end-session"),
     path("people/", people_views.people, name="people"),
