@@ -63,7 +63,7 @@ def numbers(bench: Bench, order: Any) -> dict[int, tuple[str, str]]:
 
 def test_the_carrier_fetches_a_bought_parcel_and_amazon_ships_the_order_untold(bench: Bench, wanted: Any) -> None:
     assert buy(bench) == 1
-    bench.house.step(DAY)
+    bench.house.step(4 * DAY)
     bench.shop.does("refund", wanted.order_id)
     assert wanted.status == "SHIPPED"
     calls = [operation for (operation,) in bench.shop.rows("api_call", "operation")]
