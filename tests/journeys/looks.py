@@ -28,10 +28,8 @@ def look(page: Any, name: str) -> None:
             assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], (
                 f"{name} at {size['width']} px"
             )
-            if os.environ.get("STRONGROOM_KEEP_SCREENS") == "1":
+            if os.environ.get("STRONGROOM_KEEP_SCREENS") == "1" and (scheme == "light") == (size is WIDE):
                 KEPT.mkdir(exist_ok=True)
-                theme = "" if scheme == "light" else "-dark"
-                width = "" if size is WIDE else "-320"
-                page.screenshot(path=str(KEPT / f"{name}{theme}{width}.png"))
+                page.screenshot(path=str(KEPT / f"{name}{'' if size is WIDE else '-narrow-dark'}.png"))
     page.set_viewport_size(WIDE)
     page.emulate_media(color_scheme="light")

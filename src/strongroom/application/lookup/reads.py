@@ -20,7 +20,10 @@ from strongroom.policy.retention_and_recovery.actions import selling_accounts
 from strongroom.policy.retention_and_recovery.models import Order
 
 FILTERS = {
-    "to-ship": ("To ship", Q(state__in=[OrderState.TO_SHIP, OrderState.PART_SHIPPED], fulfilled_by="MERCHANT")),
+    "to-ship": (
+        "To ship",
+        Q(state__in=[OrderState.TO_SHIP, OrderState.PART_SHIPPED], fulfilled_by="MERCHANT", done_on__isnull=True),
+    ),
     "absent": ("No address", Q(data_absent=True, done_on__isnull=True)),
     "done": ("Despatched or cancelled", Q(done_on__isnull=False, erased_at__isnull=True)),
     "forgotten": ("Forgotten", Q(erased_at__isnull=False)),

@@ -72,6 +72,11 @@ class Order(models.Model):
             ),
         )
 
+    @property
+    def state_words(self) -> str:
+        """The state as people read it: our own last parcel counts before Amazon's word arrives."""
+        return "despatched" if self.fulfilled_at is not None and self.state != OrderState.CANCELLED else self.state
+
 
 class OrderItem(models.Model):
     """One line of an order; dies with the order's PII (DF-3: purchases)."""

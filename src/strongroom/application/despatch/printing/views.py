@@ -12,6 +12,7 @@ from strongroom.application.despatch.labels.text import shaped
 from strongroom.application.despatch.printing.forms import PrinterForm
 from strongroom.application.despatch.printing.printer import PrinterProblem, fetch_fingerprint
 from strongroom.formats.refused import Refused
+from strongroom.policy.access_management.step_up import needs_recent_factor
 from strongroom.policy.clauses.permissions import Permission, permission
 from strongroom.policy.encryption_and_storage import printers as register
 from strongroom.policy.encryption_and_storage.models import Printer
@@ -26,6 +27,7 @@ def printers(request: HttpRequest) -> HttpResponse:
 
 
 @permission(Permission.PRINTERS_MANAGE)
+@needs_recent_factor
 @require_POST
 def add(request: HttpRequest) -> HttpResponse:
     """First time without a fingerprint: the certificate that answers is shown, to be compared. Then it is pinned."""
@@ -48,6 +50,7 @@ def add(request: HttpRequest) -> HttpResponse:
 
 
 @permission(Permission.PRINTERS_MANAGE)
+@needs_recent_factor
 @require_POST
 def retire(request: HttpRequest, printer: int) -> HttpResponse:
     register.retire(printer=_find(printer), by=_person(request))
