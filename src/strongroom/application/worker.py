@@ -20,8 +20,7 @@ from strongroom.application.receipt.actions import receive
 from strongroom.formats.clock import Clock
 from strongroom.formats.leaf import Actor, Kind
 from strongroom.formats.refused import Refused
-from strongroom.marketplace import Client, MarketplaceError, RoleMissing, Throttled, TokenRevoked
-from strongroom.marketplace.shipping_labels import ShipFrom
+from strongroom.marketplace import Client, MarketplaceError, RoleMissing, ShipFrom, Throttled, TokenRevoked
 from strongroom.policy import definitions
 from strongroom.policy.definitions import TimeUnknown
 from strongroom.policy.encryption_and_storage import broker
@@ -53,6 +52,7 @@ class Worker:
         after_round: Callable[[int], None],
         sender: tuple[str, ...] = (),
         home: ShipFrom | None = None,
+        label_at_most: int = 50,
     ) -> None:
         self._clock = clock
         self._marketplace = marketplace
@@ -67,6 +67,7 @@ class Worker:
         self._said: dict[str, float] = {}
         self._sender = sender
         self._home = home
+        self._label_at_most = label_at_most
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop. Labels have a thread of their own: no packer waits for Amazon's answer."""
@@ -162,7 +163,7 @@ class Worker:
             try:
                 shipments.tell_due(account=account, client=client)
                 if self._home is not None:
-                    bought_labels.buy_due(account=account, client=client, home=self._home)
+                    bought_labels.buy_due(account=account, client=client, home=self._home, at_most=self._label_at_most)
             except MarketplaceError as problem:
                 self._failed(account, problem)
 

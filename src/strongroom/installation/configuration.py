@@ -20,7 +20,10 @@ SECRET_WORDS: Final = ("secret", "password", "token", "key")
 
 @dataclass(frozen=True)
 class Marketplace:
-    """Where Amazon is and who we are there; the client secret and refresh token are credential files."""
+    """Where Amazon is and who we are there; the client secret and refresh token are credential files.
+
+    `label_at_most`: what a label bought there may cost, in whole units of its currency.
+    """
 
     endpoint: str = ""
     login_endpoint: str = LOGIN
@@ -28,6 +31,7 @@ class Marketplace:
     region: str = "eu"
     marketplaces: tuple[str, ...] = ()
     client_id: str = ""
+    label_at_most: int = 50
 
     @property
     def is_set(self) -> bool:
@@ -128,6 +132,8 @@ def _sensible(made: Configuration) -> None:
     for name, port in (("web", made.web.port), ("database", made.database.port)):
         if not 0 < port < 65_536:
             raise CannotStart(f"[{name}] port {port} is none.", "A port is a number from 1 to 65535.")
+    if made.marketplace.label_at_most < 0:
+        raise CannotStart("[marketplace] label_at_most is less than nothing.", "Say 0 to buy no labels.")
     if not made.web.names:
         raise CannotStart("[web] names is empty.", "Name at least one host under which people reach the website.")
 

@@ -1,4 +1,5 @@
-"""The operations of the Selling Partner API that Strongroom uses: Orders v2026-01-01, confirmShipment, participations.
+"""The operations of the Selling Partner API that Strongroom uses: Orders v2026-01-01, confirmShipment, participations,
+and labels bought through Amazon (Merchant Fulfillment v0).
 
 Every call takes its token from the bucket and its place in the call log first. Nothing of an answer but typed records
 comes out, also when it fails.
@@ -9,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlsplit
@@ -18,12 +19,14 @@ import httpx
 
 from strongroom.formats.clock import Clock
 from strongroom.formats.secret import Secret
-from strongroom.marketplace import errors, parse, shipping_labels
+from strongroom.marketplace import errors, labels, parcels, parse, tokens
 from strongroom.marketplace.errors import MarketplaceError
+from strongroom.marketplace.labels import BoughtLabel, ParcelToLabel, Service, Services
 from strongroom.marketplace.limits import LIMITS
+from strongroom.marketplace.parcels import Confirmed, Outcome, ShippedItem, instant
 from strongroom.marketplace.protocols import Bucket, CallLog, DateHeard
 from strongroom.marketplace.records import Packages, Page, Participation
-from strongroom.marketplace.tokens import Tokens
+from strongroom.marketplace.tokens import RESTRICTED, Held, Tokens
 from strongroom.marketplace.transport import Reply, Transport
 
 ORDERS: Final = "/orders/2026-01-01/orders"
@@ -32,19 +35,10 @@ PARCELS: Final = "FULFILLMENT,PACKAGES"
 PERSONAL_DATA: Final = "BUYER,RECIPIENT,FULFILLMENT"
 """The smallest sets: states never ask for a person; PII only for what the merchant must still ship (RR-1)."""
 TO_SHIP: Final = "UNSHIPPED,PARTIALLY_SHIPPED"
+SHIPMENTS: Final = "/mfn/v0/shipments"
 RETRY_AFTER: Final = 60.0
-OTHER: Final = "Other"
-"""The carrier code that must go with a carrier's name (`PackageDetail`, v0)."""
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class ShippedItem:
-    """An order line and how many pieces of it left."""
-
-    order_item_id: str
-    quantity: int
 
 
 class Client:
@@ -70,6 +64,7 @@ class Client:
             transport=self._transport, endpoint=login_endpoint, client_id=client_id, client_secret=client_secret,
             refresh_token=refresh_token, clock=clock,
         )  # fmt: skip
+        self._restricted = Held(clock)
 
     def close(self) -> None:
         self._transport.close()
@@ -78,7 +73,7 @@ class Client:
         """One page of everything updated since, without PII; what arrives all the same is dropped unread."""
         parameters = {
             "marketplaceIds": Secret(self._marketplaces),
-            "lastUpdatedAfter": Secret(_instant(updated_after)),
+            "lastUpdatedAfter": Secret(instant(updated_after)),
             "includedData": Secret(STATES_DATA),
         }
         return self._search(parameters, page_token, keep=False)
@@ -87,7 +82,7 @@ class Client:
         """One page of orders that the merchant must still ship, with what a label needs (RR-1)."""
         parameters = {
             "marketplaceIds": Secret(self._marketplaces),
-            "createdAfter": Secret(_instant(created_after)),
+            "createdAfter": Secret(instant(created_after)),
             "fulfillmentStatuses": Secret(TO_SHIP),
             "fulfilledBy": Secret("MERCHANT"),
             "includedData": Secret(PERSONAL_DATA),
@@ -102,61 +97,67 @@ class Client:
 
     def confirm_shipment(
         self, *, order_id: str, marketplace_id: str, reference: str, carrier: str, tracking: Secret, shipped: datetime,
-        items: Sequence[ShippedItem],
-    ) -> uuid.UUID:  # fmt: skip
-        """Tell Amazon that a parcel left (v0); the call's reference. Read the order back before repeating it.
+        items: Sequence[ShippedItem], carrier_name: str | None = None,
+    ) -> Confirmed:  # fmt: skip
+        """Tell Amazon that a parcel left (v0). Where it says that all left already, its parcels are read back once.
 
-        Raises `ValueError` for what no parcel can be: nothing is asked then.
+        Raises `NotAParcel` before anything is asked, and `ShipmentRefused` with the reason.
         """
-        if not reference.isdigit() or not items or any(item.quantity < 1 for item in items):
-            raise ValueError("a parcel has a number for its reference, and pieces in it")
-        body = {
-            "marketplaceId": marketplace_id,
-            "packageDetail": {
-                "packageReferenceId": reference,
-                "carrierCode": carrier,
-                **({"carrierName": "Own delivery"} if carrier == OTHER else {}),
-                "trackingNumber": tracking.text(),
-                "shipDate": _instant(shipped),
-                "orderItems": [{"orderItemId": i.order_item_id, "quantity": i.quantity} for i in items],
-            },
-        }
-        path = f"/orders/v0/orders/{quote(order_id, safe='')}/shipmentConfirmation"
-        return self._call("confirmShipment", "POST", path, lambda _, call: call, content=Secret(json.dumps(body)))
+        path = f"/orders/v0/orders/{parcels.order_path(order_id)}/shipmentConfirmation"
+        body = parcels.confirmation(
+            marketplace_id=marketplace_id, reference=reference, carrier=carrier, carrier_name=carrier_name,
+            tracking=tracking, shipped=shipped, items=items,
+        )  # fmt: skip
+        try:
+            call = self._call("confirmShipment", "POST", path, lambda _, call: call, content=body)
+        except errors.ShipmentRefused as problem:
+            if problem.why is not errors.Why.ALREADY_SHIPPED:
+                raise
+            refused = problem
+        else:
+            return Confirmed(Outcome.ACCEPTED, call)
+        known = self.read_back(order_id)
+        pieces = {item.order_item_id: item.quantity for item in items}
+        if not known.knows(reference=reference, tracking=tracking, pieces=pieces):
+            raise refused
+        return Confirmed(Outcome.ALREADY_KNOWN, known.call)
 
     def read_back(self, order_id: str) -> Packages:
         """What parcels Amazon knows of an order. The recipient is not asked for."""
         return self._call(
-            "getOrder", "GET", f"{ORDERS}/{quote(order_id, safe='')}",
+            "getOrder", "GET", f"{ORDERS}/{parcels.order_path(order_id)}",
             lambda body, call: parse.packages(body, call=call), parameters={"includedData": Secret(PARCELS)},
         )  # fmt: skip
 
-    def eligible_services(self, request: shipping_labels.LabelRequest) -> tuple[shipping_labels.Service, ...]:
-        """Carriers' offers for a parcel. Nothing is bought by asking."""
-        body = {"ShipmentRequestDetails": shipping_labels.details(request)}
+    def eligible_services(self, parcel: ParcelToLabel) -> Services:
+        """What carriers offer for a parcel of an order. Raises `NotAParcel` before anything is asked."""
         return self._call(
-            "getEligibleShipmentServices", "POST", shipping_labels.SERVICES,
-            lambda answer, _: shipping_labels.services(answer), content=Secret(json.dumps(body)),
+            "getEligibleShipmentServices", "POST", "/mfn/v0/eligibleShippingServices",
+            lambda body, call: labels.services(body, call=call), content=labels.services_body(parcel),
         )  # fmt: skip
 
-    def buy_label(
-        self, request: shipping_labels.LabelRequest, service: shipping_labels.Service
-    ) -> shipping_labels.BoughtLabel:
-        """Buy one. Never repeated by itself: an answer that was lost may have been a purchase."""
-        body = {
-            "ShipmentRequestDetails": shipping_labels.details(request),
-            "ShippingServiceId": service.id,
-            "ShippingServiceOfferId": service.offer,
-        }
+    def buy_label(self, parcel: ParcelToLabel, service: Service) -> BoughtLabel:
+        """Buy a label: it costs money, and Amazon has no way to ask again for the same one.
+
+        After an error whose `may_be_done` is true it may be bought; `read_back` shows its parcel then.
+        """
         return self._call(
-            "createShipment", "POST", shipping_labels.SHIPMENTS,
-            lambda answer, _: shipping_labels.bought(answer), content=Secret(json.dumps(body)),
+            "createShipment", "POST", SHIPMENTS, lambda body, call: labels.bought(body, call=call),
+            content=labels.purchase_body(parcel, service), restricted=True,
         )  # fmt: skip
 
-    def cancel_label(self, shipment: str) -> None:
-        """Give a label back; Amazon refunds what was not used."""
-        self._call(
-            "cancelShipment", "DELETE", f"{shipping_labels.SHIPMENTS}/{quote(shipment, safe='')}", lambda *_: True
+    def get_shipment(self, shipment_id: str) -> BoughtLabel:
+        """A label that was bought, once more."""
+        return self._call(
+            "getShipment", "GET", f"{SHIPMENTS}/{labels.shipment_path(shipment_id)}",
+            lambda body, call: labels.bought(body, call=call), restricted=True,
+        )  # fmt: skip
+
+    def cancel_shipment(self, shipment_id: str) -> BoughtLabel:
+        """Give a label back for a refund; it must not be used any more."""
+        return self._call(
+            "cancelShipment", "DELETE", f"{SHIPMENTS}/{labels.shipment_path(shipment_id)}",
+            lambda body, call: labels.bought(body, call=call), restricted=True,
         )  # fmt: skip
 
     def participations(self) -> tuple[Participation, ...]:
@@ -183,21 +184,21 @@ class Client:
 
     def _call(
         self, operation: str, method: str, path: str, read: Callable[[Any, uuid.UUID], T], *,
-        parameters: dict[str, Secret] | None = None, content: Secret | None = None,
+        parameters: dict[str, Secret] | None = None, content: Secret | None = None, restricted: bool = False,
     ) -> T:  # fmt: skip
-        """Token, bucket, log, request, log, parse. A 401 is tried once more with a new token."""
-        self._ensure_token()
+        """Token, bucket, log, request, log, parse. A 401 is tried once more with new tokens."""
+        paged = "paginationToken" in (parameters or {})
         for last in (False, True):
+            token = self._token_for(restricted=restricted)
             self._take(operation)
             call = self._call_log.begin(operation)
             began, outcome, reply, found = time.monotonic(), "failed", None, None
             try:
-                reply = self._send(operation, method, path, parameters, content)
+                reply = self._send(operation, method, path, token, parameters, content)
                 self._hear(reply)
                 if reply.status == 401 and not last:
                     outcome = "token-expired"
                 else:
-                    paged = "paginationToken" in (parameters or {})
                     problem, found = _read(operation, reply, call, read, paged=paged)
                     if problem is not None:  # raised here, where no answer is in sight of the traceback
                         raise problem
@@ -210,24 +211,40 @@ class Client:
             if found is not None:
                 return found.value  # type: ignore[no-any-return]
             self._tokens.forget()
-            self._ensure_token()
+            self._restricted.forget()
         raise errors.TokenRevoked(operation)
 
     def _send(
-        self, operation: str, method: str, path: str, parameters: dict[str, Secret] | None, content: Secret | None
-    ) -> Reply:
-        token = self._tokens.held()
-        if token is None:
-            raise errors.TokenRevoked(operation)
+        self, operation: str, method: str, path: str, token: Secret, parameters: dict[str, Secret] | None,
+        content: Secret | None,
+    ) -> Reply:  # fmt: skip
         return self._transport.send(
             operation, method, self._endpoint + path, headers={"x-amz-access-token": token}, content=content,
             content_type="application/json" if content else None, parameters=parameters,
         )  # fmt: skip
 
-    def _ensure_token(self) -> None:
-        """An access token; asking for one is a call with its own record."""
-        if self._tokens.held() is not None:
-            return
+    def _token_for(self, *, restricted: bool) -> Secret:
+        """The token that a call needs; one that must be asked for is a call with its own record."""
+        wanted: Held = self._restricted if restricted else self._tokens
+        if wanted.held() is None:
+            if restricted:
+                self._fetch_restricted()
+            else:
+                self._fetch_token()
+        token = wanted.held()
+        if token is None:
+            raise errors.TokenRevoked("token")
+        return token
+
+    def _fetch_restricted(self) -> None:
+        body = Secret(json.dumps({"restrictedResources": list(RESTRICTED)}))
+        token, life = self._call(
+            "createRestrictedDataToken", "POST", "/tokens/2021-03-01/restrictedDataToken",
+            lambda body, _: tokens.restricted(body), content=body,
+        )  # fmt: skip
+        self._restricted.keep(token, life)
+
+    def _fetch_token(self) -> None:
         self._take("token")
         call = self._call_log.begin("token")
         began, outcome, reply = time.monotonic(), "failed", None
@@ -252,7 +269,7 @@ class Client:
             self._date_heard(reply.date)
 
     def _complete(self, call: uuid.UUID, reply: Reply | None, outcome: str, began: float, found: Any) -> None:
-        page = getattr(found, "value", None)
+        record = getattr(found, "value", None)
         self._call_log.complete(
             call,
             status=reply.status if reply else None,
@@ -260,7 +277,7 @@ class Client:
             rate_limit=reply.rate_limit if reply else None,
             outcome=outcome,
             milliseconds=int((time.monotonic() - began) * 1000),
-            dropped_fields=page.dropped if isinstance(page, Page) else 0,
+            dropped_fields=getattr(record, "dropped", 0),
         )
 
 
@@ -290,20 +307,25 @@ def _read(
 def _error(operation: str, reply: Reply, loaded: Any, where: dict[str, Any], *, paged: bool) -> MarketplaceError:
     code = _code(loaded)
     where["code"] = code
-    match reply.status:
-        case 429:
-            return errors.Throttled(operation, wait=RETRY_AFTER, **where)
+    if reply.status == 429:
+        return errors.Throttled(operation, wait=RETRY_AFTER, **where)
+    if operation == "confirmShipment" and code is not None and reply.status in (400, 404, 409, 422):
+        return errors.ShipmentRefused(operation, why=parcels.why_refused(reply.status, loaded), **where)
+    return _kind(reply.status, code, paged=paged)(operation, **where)
+
+
+def _kind(status: int, code: str | None, *, paged: bool) -> type[MarketplaceError]:
+    match status:
         case 401:
-            return errors.TokenRevoked(operation, **where)
+            return errors.TokenRevoked
         case 403:
-            kind = errors.RoleMissing if code in ("Unauthorized", "AccessDenied") else errors.AccessRefused
-            return kind(operation, **where)
+            return errors.RoleMissing if code in ("Unauthorized", "AccessDenied") else errors.AccessRefused
         case 400 if paged and code == "InvalidInput":
-            return errors.PageTokenExpired(operation, **where)
+            return errors.PageTokenExpired
         case status if status >= 500:
-            return errors.Unavailable(operation, **where)
+            return errors.Unavailable
         case _:
-            return errors.BadRequest(operation, **where)
+            return errors.BadRequest
 
 
 def _code(loaded: Any) -> str | None:
@@ -311,7 +333,7 @@ def _code(loaded: Any) -> str | None:
     listed = loaded.get("errors") if isinstance(loaded, dict) else None
     first = listed[0] if isinstance(listed, list) and listed else None
     code = first.get("code") if isinstance(first, dict) else None
-    return code if isinstance(code, str) else None
+    return code.replace(" ", "") if isinstance(code, str) else None  # `Invalid Input`, says the sandbox of v0
 
 
 def _loaded(reply: Reply) -> Any:
@@ -319,7 +341,3 @@ def _loaded(reply: Reply) -> Any:
         return parse.load(reply.body)
     except ValueError:
         return None
-
-
-def _instant(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -160,7 +160,11 @@ def packages(body: Any, *, call: uuid.UUID) -> Packages:
         }
         if reference:
             tracking = Secret(number[:200].encode("utf-8", "replace")) if isinstance(number, str) and number else None
-            found.append(PackageRecord(reference, tracking, counter.moment(table.get("shipTime")), pieces))
+            state = counter.word(counter.table(table.get("packageStatus")).get("status"), "UNRECOGNISED")
+            left = counter.moment(table.get("shipTime"))
+            found.append(
+                PackageRecord(reference, tracking, left, pieces, counter.text(table.get("carrier"), 60), state)
+            )
     status = counter.word(counter.table(body["order"].get("fulfillment")).get("fulfillmentStatus"), "UNRECOGNISED")
     return Packages(tuple(found), status, call, counter.dropped)
 

@@ -77,12 +77,17 @@ class Page:
 
 @dataclass(frozen=True)
 class PackageRecord:
-    """A parcel as Amazon knows it: our reference for it, its number (a secret), when it left, pieces by item."""
+    """A parcel as Amazon knows it: our reference for it, its number (a secret), when it left, pieces by item.
+
+    `status`: Amazon's word, `PENDING` until the carrier has it, `CANCELLED` when its label was.
+    """
 
     reference: str
     tracking: Secret | None
     shipped: datetime | None
     pieces: Mapping[str, int]
+    carrier: str | None = None
+    status: str = "UNRECOGNISED"
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,22 @@ class Packages:
     status: str
     call: uuid.UUID
     dropped: int = 0
+
+    def knows(self, *, reference: str, tracking: Secret, pieces: Mapping[str, int]) -> bool:
+        """Whether a parcel is there as we would tell it: its number, under our reference or with the same pieces."""
+        number = _packed(tracking)
+        return any(
+            package.tracking is not None
+            and _packed(package.tracking) == number
+            and package.status != "CANCELLED"
+            and (package.reference == reference or package.pieces == pieces)
+            for package in self.packages
+        )
+
+
+def _packed(number: Secret) -> bytes:
+    """A tracking number without what is only written for people's eyes."""
+    return number.bytes().upper().translate(None, b" -./")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""Login with Amazon: a refresh token becomes an access token, kept in memory until shortly before its end."""
+"""Login with Amazon: a refresh token becomes an access token, kept in memory until shortly before its end.
+
+Operations whose answers hold a recipient want a restricted data token besides; one for all our paths lives an hour too.
+"""
 
 import threading
 from typing import Any, Final
@@ -14,13 +17,45 @@ EARLY: Final = 60.0
 LONGEST: Final = 3600.0
 
 
-class Tokens:
-    """The access token of one account. Its life is counted by boot time, which nobody can set back."""
+RESTRICTED: Final = (
+    {"method": "POST", "path": "/mfn/v0/shipments"},
+    {"method": "GET", "path": "/mfn/v0/shipments/{shipmentId}"},
+    {"method": "DELETE", "path": "/mfn/v0/shipments/{shipmentId}"},
+)
+"""What the restricted token is for, and nothing else: labels bought through Amazon (Tokens 2021-03-01)."""
+
+
+class Held:
+    """A token and its end by boot time, which nobody can set back."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._token: Secret | None = None
+        self._until = 0.0
+
+    def held(self) -> Secret | None:
+        """The token we have, if it still lives."""
+        with self._lock:
+            return self._token if self._clock.boot() < self._until else None
+
+    def keep(self, token: Secret, life: float) -> None:
+        with self._lock:
+            self._token, self._until = token, self._clock.boot() + max(0.0, min(life, LONGEST) - EARLY)
+
+    def forget(self) -> None:
+        with self._lock:
+            self._token = None
+
+
+class Tokens(Held):
+    """The access token of one account."""
 
     def __init__(
         self, *, transport: Transport, endpoint: str, client_id: str, client_secret: Secret, refresh_token: Secret,
         clock: Clock,
     ) -> None:  # fmt: skip
+        super().__init__(clock)
         self._transport = transport
         self._endpoint = endpoint
         self._form = Secret(
@@ -33,19 +68,6 @@ class Tokens:
                 }
             )
         )
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._token: Secret | None = None
-        self._until = 0.0
-
-    def held(self) -> Secret | None:
-        """The token we have, if it still lives."""
-        with self._lock:
-            return self._token if self._clock.boot() < self._until else None
-
-    def forget(self) -> None:
-        with self._lock:
-            self._token = None
 
     def fetch(self) -> Reply:
         """Ask for a new one. Raises `TokenRevoked` and the transport's errors."""
@@ -56,8 +78,8 @@ class Tokens:
         problem, token, life = _token_of(reply)
         if problem is not None:  # raised here, where no answer is in sight of the traceback
             raise problem
-        with self._lock:
-            self._token, self._until = token, self._clock.boot() + max(0.0, min(life, LONGEST) - EARLY)
+        assert token is not None  # noqa: S101 - one of the two is there
+        self.keep(token, life)
         return reply
 
 
@@ -69,10 +91,25 @@ def _token_of(reply: Reply) -> tuple[MarketplaceError | None, Secret | None, flo
         return _refusal(reply.status, loaded, where), None, 0.0
     if not isinstance(loaded, dict):
         return errors.NotJson("token", **where), None, 0.0
-    token, life = loaded.get("access_token"), loaded.get("expires_in")
-    if not isinstance(token, str) or not 0 < len(token) <= 4096 or not token.isascii() or not token.isprintable():
+    token, life = sound_token(loaded.get("access_token")), loaded.get("expires_in")
+    if token is None:
         return errors.WrongShape("token", **where), None, 0.0
-    return None, Secret(token), float(life) if isinstance(life, int) else LONGEST
+    return None, token, float(life) if isinstance(life, int) else LONGEST
+
+
+def restricted(body: Any) -> tuple[Secret, float]:
+    """`createRestrictedDataToken`'s answer: the token and its life in seconds. Raises `NotAnAnswer`."""
+    token = sound_token(body.get("restrictedDataToken")) if isinstance(body, dict) else None
+    if token is None:
+        raise parse.NotAnAnswer("a restricted token was asked for")
+    life = body.get("expiresIn")
+    return token, float(life) if isinstance(life, int) else LONGEST
+
+
+def sound_token(value: Any) -> Secret | None:
+    """A text that may stand in a header."""
+    sound = isinstance(value, str) and 0 < len(value) <= 4096 and value.isascii() and value.isprintable()
+    return Secret(value) if sound else None
 
 
 def _refusal(status: int, loaded: Any, where: dict[str, Any]) -> MarketplaceError:

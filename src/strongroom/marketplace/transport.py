@@ -19,6 +19,12 @@ from strongroom.marketplace.errors import MarketplaceError, sound
 LARGEST: Final = 16 << 20
 TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
 
+_NEVER_SENT: Final = (
+    httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError,
+    httpx.InvalidURL, httpx.LocalProtocolError,
+)  # fmt: skip
+"""The request did not leave, so nothing of it was done; a handshake that failed is one of these."""
+
 # At DEBUG these print URLs and headers; our own API log says what may be said (LM-6).
 _PARTS: Final = ("connection", "http11", "http2", "proxy", "socks")
 _TALKATIVE: Final = ("httpx", "h11", "httpcore", *(f"httpcore.{part}" for part in _PARTS))
@@ -77,8 +83,10 @@ class Transport:
                 return self._read(operation, response)
         except (httpx.RemoteProtocolError, httpx.ReadError):
             return errors.Truncated(operation), None
-        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError):
+        except _NEVER_SENT:
             return errors.Unreachable(operation), None
+        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError):
+            return errors.Unanswered(operation), None
 
     def _read(self, operation: str, response: httpx.Response) -> tuple[MarketplaceError | None, Reply | None]:
         request_id = sound(response.headers.get("x-amzn-requestid"))

@@ -16,7 +16,7 @@ from strongroom.website.process import begin
 
 if TYPE_CHECKING:
     from strongroom.application.gateway import Settings
-    from strongroom.marketplace.shipping_labels import ShipFrom
+    from strongroom.marketplace import ShipFrom
 
 POLL_EVERY = timedelta(minutes=6)
 """Two searches each six minutes stay within Amazon's 0.0056 a second."""
@@ -41,7 +41,7 @@ def run(clock: Clock, *, poll_every: timedelta, rest: float, after_round: Callab
     worker = Worker(
         clock=clock, marketplace=marketplace, poll_every=poll_every, rest=rest, after_round=after_round,
         sender=(company.name, *company.address, f"{company.city} {company.postcode}".strip(), company.country),
-        home=_home(company),
+        home=_home(company), label_at_most=configuration.marketplace.label_at_most,
     )  # fmt: skip
     worker.run(stop)
     return 0
@@ -67,7 +67,7 @@ def _marketplace(folders: Folders, configuration: Configuration) -> "Settings | 
 
 def _home(company: Company) -> "ShipFrom | None":
     """The address that Amazon sells labels from; nothing where the configuration does not tell all of it."""
-    from strongroom.marketplace.shipping_labels import ShipFrom  # noqa: PLC0415
+    from strongroom.marketplace import ShipFrom  # noqa: PLC0415
 
     if not (company.address and company.city and company.postcode and company.phone and company.contacts):
         return None

@@ -7,7 +7,6 @@ The order of steps is what keeps a label from being printed twice or lost in sil
 4. the printer's word for the job makes it `confirmed`, or, when there is none, `unknown`.
 """
 
-import base64
 import logging
 import uuid
 from collections.abc import Callable
@@ -19,12 +18,14 @@ from django.db.models import F, Q
 
 from strongroom.application.despatch import rules
 from strongroom.application.despatch.actions import printable
+from strongroom.application.despatch.buying import FORMS, opened
 from strongroom.application.despatch.content import content_of
 from strongroom.application.despatch.labels.content import CannotRender
 from strongroom.application.despatch.labels.pdf import render_pdf
 from strongroom.application.despatch.labels.zpl import render_zpl
 from strongroom.application.despatch.printing import printer as device
 from strongroom.formats.leaf import Actor, Fact, Kind, Outcome
+from strongroom.formats.malformed import Malformed
 from strongroom.formats.parts import Purpose
 from strongroom.formats.refused import Refused
 from strongroom.formats.secret import Secret
@@ -179,11 +180,13 @@ def _rendered(label: LabelPrint, form: str, sender: tuple[str, ...]) -> bytearra
 
 def _bought(sealed: Secret, parcel: int, form: str) -> bytearray:
     """The file that Amazon sold for this parcel. Raises `CannotRender` where it is another's, or of another form."""
-    number, _, rest = sealed.text().partition("\n")
-    kind, _, data = rest.partition("\n")
-    if number != str(parcel) or kind != form:
+    try:
+        label = opened(sealed).get(parcel)
+    except Malformed:
+        label = None
+    if label is None or label.form is not FORMS[form]:
         raise CannotRender("the label that was bought is of another parcel or for another printer")
-    return bytearray(base64.b64decode(data, validate=True))
+    return bytearray(label.content.bytes())
 
 
 def _sent(account: int) -> list[LabelPrint]:

@@ -18,15 +18,16 @@ from strongroom.formats.parts import Purpose
 from strongroom.formats.refused import Refused
 from strongroom.formats.secret import Secret
 from strongroom.marketplace import (
-    BadRequest,
     Client,
     MarketplaceError,
-    PackageRecord,
+    NotAParcel,
     RoleMissing,
+    ShipmentRefused,
     ShippedItem,
     Throttled,
     TokenRevoked,
 )
+from strongroom.marketplace.parcels import OTHER
 from strongroom.policy import definitions
 from strongroom.policy.encryption_and_storage.actions import open_for
 from strongroom.policy.encryption_and_storage.connection import Forgotten
@@ -34,7 +35,8 @@ from strongroom.policy.logging_and_monitoring import journal
 from strongroom.policy.retention_and_recovery.models import Order, OrderItem, Parcel, ParcelItem, ParcelState
 
 AT_MOST: Final = 20
-AMAZON_CODES: Final = {name: code for name, code, _ in rules.CARRIERS} | {rules.OTHER: "Other"}
+AMAZON_CODES: Final = {name: code for name, code, _ in rules.CARRIERS} | {rules.OTHER: OTHER}
+OTHER_NAME: Final = "Other carrier"
 
 
 def is_due(account: int) -> bool:
@@ -53,9 +55,11 @@ def tell_due(*, account: int, client: Client) -> int:
         except (Throttled, TokenRevoked, RoleMissing) as problem:
             _later(parcel, problem.outcome, asked=False)
             raise
-        except BadRequest as problem:
-            _refused(parcel, problem.code or problem.outcome)
-        except MarketplaceError as problem:
+        except ShipmentRefused as problem:
+            _refused(parcel, problem.why.name.lower().replace("_", " "))
+        except NotAParcel:
+            _refused(parcel, "not a parcel")
+        except MarketplaceError as problem:  # also a 400 that is not Amazon's own: it says nothing of the parcel
             _later(parcel, problem.outcome, asked=True)
     return told
 
@@ -70,24 +74,25 @@ def _tell(parcel: Parcel, client: Client) -> int:
     except (Forgotten, Refused, KeyError):
         _refused(parcel, "tracking forgotten")
         return 0
-    if parcel.asked and _is_known(client.read_back(order.order_id).packages, parcel, number):
+    items, told = _items(parcel), Secret(number)
+    pieces = {item.order_item_id: item.quantity for item in items}
+    if parcel.asked and client.read_back(order.order_id).knows(
+        reference=str(parcel.number), tracking=told, pieces=pieces
+    ):
         return _known(parcel)
     _mark_asked(parcel)
+    code = AMAZON_CODES.get(carrier, OTHER)
     client.confirm_shipment(
         order_id=order.order_id,
         marketplace_id=order.marketplace,
         reference=str(parcel.number),
-        carrier=AMAZON_CODES.get(carrier, "Other"),
-        tracking=Secret(number),
+        carrier=code,
+        carrier_name=OTHER_NAME if code == OTHER else None,
+        tracking=told,
         shipped=parcel.left_at or definitions.now(),
-        items=_items(parcel),
+        items=items,
     )
     return _known(parcel)
-
-
-def _is_known(packages: tuple[PackageRecord, ...], parcel: Parcel, number: str) -> bool:
-    """Whether Amazon has this parcel as we would tell it."""
-    return any(p.reference == str(parcel.number) and p.tracking and p.tracking.text() == number for p in packages)
 
 
 def _tracking(parcel: Parcel) -> tuple[str, str]:

@@ -32,10 +32,8 @@ def order_json(order: SimulatedOrder, *, included: frozenset[str], roles: frozen
         answer["buyer"] = _buyer(order)
     if "RECIPIENT" in included and "RECIPIENT" in roles and not order.no_recipient:
         answer["recipient"] = {"deliveryAddress": _address(order, now)}
-    if "PACKAGES" in included and order.packages:
-        answer["packages"] = [_told(package) for package in order.packages.values()]
-    elif "PACKAGES" in included and order.shipped is not None:
-        answer["packages"] = [_package(order)]
+    if "PACKAGES" in included and (packages := _packages(order)):
+        answer["packages"] = packages
     if "PROCEEDS" in included:
         total = sum(float(item.price) * item.quantity for item in order.items)
         answer["proceeds"] = {"grandTotal": {"amount": f"{total:.2f}", "currencyCode": currency}}
@@ -97,6 +95,15 @@ def _address(order: SimulatedOrder, now: float) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value}
 
 
+def _packages(order: SimulatedOrder) -> list[dict[str, Any]]:
+    """What sellers told, and labels that were bought and are not told of yet."""
+    told = {package["trackingNumber"] for package in order.packages.values()}
+    found = [_told(package) for package in order.packages.values()]
+    if not found and not order.labels and order.shipped is not None:
+        found = [_package(order)]
+    return found + [_pending(sold) for sold in order.labels.values() if sold["tracking"] not in told]
+
+
 def _package(order: SimulatedOrder) -> dict[str, Any]:
     return {
         "packageReferenceId": "1",
@@ -120,5 +127,26 @@ def _told(detail: dict[str, Any]) -> dict[str, Any]:
         "trackingNumber": detail["trackingNumber"],
         "packageItems": [
             {"orderItemId": item["orderItemId"], "quantity": item["quantity"]} for item in detail["orderItems"]
+        ],
+    }
+
+
+def _pending(sold: dict[str, Any]) -> dict[str, Any]:
+    """A parcel whose label was bought through Amazon: it waits, is on its way, or was given back."""
+    state = ("PENDING", "PENDING_DROP_OFF")
+    if "cancelled" in sold:
+        state = ("CANCELLED", "LABEL_CANCELLED")
+    elif "collected" in sold:
+        state = ("IN_TRANSIT", "PICKED_UP")
+    return {
+        "packageReferenceId": sold["shipment_id"],
+        "createdTime": instant(sold["at"]),
+        "packageStatus": {"status": state[0], "detailedStatus": state[1]},
+        **({"shipTime": instant(sold["collected"])} if "collected" in sold else {}),
+        "carrier": sold["service"]["CarrierName"],
+        "shippingService": sold["service"]["ShippingServiceName"],
+        "trackingNumber": sold["tracking"],
+        "packageItems": [
+            {"orderItemId": item["OrderItemId"], "quantity": item["Quantity"]} for item in sold["details"]["ItemList"]
         ],
     }

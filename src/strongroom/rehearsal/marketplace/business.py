@@ -32,6 +32,29 @@ MARKETPLACES: Final = {
 }
 
 
+SERVICES: Final = ("STANDARD", "STANDARD", "STANDARD", "EXPEDITED", "STANDARD", "NEXT_DAY", "STANDARD")
+CUT_OFF: Final = 14 * HOUR
+HANDLING: Final = {"STANDARD": 2, "EXPEDITED": 1, "NEXT_DAY": 0}
+TRANSIT: Final = {"STANDARD": 3, "EXPEDITED": 2, "NEXT_DAY": 1}
+"""Working days until it must leave (what comes after the cut-off counts from the next), and on the way."""
+
+
+def promise(created: float, service: str) -> tuple[float, float]:
+    """The latest moments to leave and to arrive: the ends of working days, Monday to Friday, in UTC."""
+    begins = int(created // DAY) + (created % DAY > CUT_OFF)
+    leaves = _working(begins, HANDLING[service])
+    arrives = _working(leaves, TRANSIT[service])
+    return (leaves + 1) * DAY - 1, (arrives + 1) * DAY - 1
+
+
+def _working(day: int, after: int) -> int:
+    """The working day so many after the first that is none of a weekend; day 0 was a Thursday."""
+    while (day + 3) % 7 > 4 or after > 0:
+        after -= (day + 3) % 7 <= 4
+        day += 1
+    return day
+
+
 @dataclass(frozen=True)
 class Item:
     item_id: str
@@ -63,6 +86,7 @@ class SimulatedOrder:
     no_recipient: bool = False
     service: str = "STANDARD"
     packages: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+    labels: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
 
 
 class Business:
@@ -79,7 +103,6 @@ class Business:
         self._count = 0
         self.now = start
         self.orders: dict[str, SimulatedOrder] = {}
-        self.bought: dict[str, dict[str, Any]] = {}
         if orders_per_day > 0:
             self._plan(start + self._rng.expovariate(self._rate), "order", "")
 
@@ -104,10 +127,11 @@ class Business:
         items = [self._item(i) for i in range(rng.choice((1, 1, 1, 2, 3)))]
         order = SimulatedOrder(
             order_id, self.now, self.now, "UNSHIPPED" if rng.random() < 0.8 else "PENDING",
-            "AMAZON" if amazon else "MERCHANT", customer, items, self.now + 2 * DAY, self.now + 5 * DAY,
+            "AMAZON" if amazon else "MERCHANT", customer, items, 0.0, 0.0,
             ["PRIME"] if rng.random() < 0.1 else [],
         )  # fmt: skip
-        order.service = "EXPEDITED" if self._count % 6 == 0 else "STANDARD"
+        order.service = SERVICES[self._count % len(SERVICES)]
+        order.ship_by, order.deliver_by = promise(self.now, order.service)
         for name, value in what.items():
             setattr(order, name, value)
         self.orders[order_id] = order
@@ -151,10 +175,18 @@ class Business:
         if order.packages.get(reference) == detail:
             return
         order.packages[reference] = detail
+        self._count_pieces(order_id)
+
+    def _count_pieces(self, order_id: str) -> None:
+        """What left, by what was told and what carriers fetched; a parcel that is both counts once."""
+        order = self.orders[order_id]
         gone: dict[str, int] = {}
-        for package in order.packages.values():
-            for item in package["orderItems"]:
-                gone[item["orderItemId"]] = gone.get(item["orderItemId"], 0) + int(item["quantity"])
+        told = {package["trackingNumber"] for package in order.packages.values()}
+        fetched = [s for s in order.labels.values() if "collected" in s and s["tracking"] not in told]
+        pieces = [(i["orderItemId"], i["quantity"]) for p in order.packages.values() for i in p["orderItems"]]
+        pieces += [(i["OrderItemId"], i["Quantity"]) for sold in fetched for i in sold["details"]["ItemList"]]
+        for item_id, quantity in pieces:
+            gone[item_id] = gone.get(item_id, 0) + int(quantity)
         order.items = [replace(i, fulfilled=max(i.fulfilled, gone.get(i.item_id, 0))) for i in order.items]
         whole = all(item.fulfilled >= item.quantity for item in order.items)
         if order.status != "SHIPPED":
@@ -162,6 +194,31 @@ class Business:
             self._set(order_id, "SHIPPED" if whole else "PARTIALLY_SHIPPED")
         else:
             self._set(order_id, "SHIPPED")
+
+    @property
+    def bought(self) -> dict[str, dict[str, Any]]:
+        """All labels that were sold, by shipment."""
+        return {id_: sold for order in self.orders.values() for id_, sold in order.labels.items()}
+
+    def buy_label(self, order_id: str, sold: dict[str, Any]) -> None:
+        """A label sold: its parcel is pending until the carrier has it; then nobody need confirm it."""
+        order = self.orders[order_id]
+        order.labels[sold["shipment_id"]] = sold
+        self._set(order_id, order.status)
+        self._plan(sold["leaves"], "collect", order_id)
+
+    def collect(self, order_id: str) -> None:
+        """The carrier fetches what is due of an order's bought labels; Amazon counts those pieces as shipped."""
+        for sold in self.orders[order_id].labels.values():
+            due = sold["leaves"] <= self.now and not {"cancelled", "collected"} & set(sold)
+            if due and self.orders[order_id].status in ("UNSHIPPED", "PARTIALLY_SHIPPED"):
+                sold["collected"] = self.now
+                self._count_pieces(order_id)
+
+    def cancel_label(self, order_id: str, what: dict[str, Any]) -> None:
+        order = self.orders[order_id]
+        order.labels[what["shipment_id"]]["cancelled"] = what["at"]
+        self._set(order_id, order.status)
 
     def flip(self, order_id: str) -> None:
         """Amazon says unshipped again for a while, as it sometimes does."""

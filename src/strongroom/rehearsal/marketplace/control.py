@@ -17,6 +17,10 @@ from strongroom.rehearsal.people import Person
 ACTS: Final = frozenset({"ship", "ship_part", "cancel", "flip", "refund", "change_address", "rename", "confirm"})
 
 
+TOLD: Final = frozenset({"confirm_shipment", "buy_label", "cancel_label"})
+"""What sellers told or bought; each with its `detail`."""
+
+
 class Keeper:
     """Applies acts to the server's world and keeps them, in order, with their moments."""
 
@@ -37,7 +41,7 @@ class Keeper:
             business.advance(self._server.amazon.clock.wall())
             act = {**act, "at": business.now}
             answer = self._apply(act)
-            if act["verb"] in ACTS | {"place"}:
+            if act["verb"] in ACTS | TOLD | {"place"}:
                 self._keep(act)
             return answer
 
@@ -51,7 +55,7 @@ class Keeper:
             who = Person(**act["who"]) if "who" in act else None
             return {"order_id": business.place(who, **act.get("what", {})).order_id}
         if verb == "fault":
-            self._server.amazon.faults.set(Fault(act["fault"]), int(act["times"]))
+            self._server.amazon.faults.set(Fault(act["fault"]), int(act["times"]), act.get("only", ""))
             return {}
         if verb == "roles":
             self._server.amazon.roles = frozenset(act["roles"])
@@ -60,10 +64,17 @@ class Keeper:
             return {fault.value: count for fault, count in self._server.amazon.faults.fired.items()}
         if verb == "ledger":
             return {
-                id_: {"status": o.status, "fulfilled_by": o.fulfilled_by, "created": o.created, "updated": o.updated}
+                id_: {
+                    "status": o.status,
+                    "fulfilled_by": o.fulfilled_by,
+                    "created": o.created,
+                    "updated": o.updated,
+                    "parcels": sorted(o.packages),
+                    "labels": len(o.labels),
+                }
                 for id_, o in business.orders.items()
             }
-        if verb in ACTS | {"confirm_shipment"}:
+        if verb in ACTS | TOLD:
             getattr(business, verb)(act["order_id"], *([act["detail"]] if "detail" in act else []))
             return {}
         raise ValueError(f"unknown verb {verb}")

@@ -29,6 +29,11 @@ class Fault(StrEnum):
     UNAUTHORISED = "401"
     UNKNOWN_FIELD = "fields no model lists"
     HUGE = "20 MiB of body"
+    SLOW = "an answer after two seconds"
+    NO_SERVICES = "no carrier takes the parcel"
+    LABEL_ABSENT = "a sale without its label"
+    LABEL_DAMAGED = "a label that is not what was sent"
+    LABEL_BOMB = "a label that unfolds to 64 MiB"
 
 
 class Switchboard:
@@ -37,17 +42,18 @@ class Switchboard:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._due: Counter[Fault] = Counter()
+        self._only: dict[Fault, str] = {}
         self.fired: Counter[Fault] = Counter()
 
-    def set(self, fault: Fault, times: int) -> None:
-        """Let a fault happen for the next so many answers it fits; 0 ends it."""
+    def set(self, fault: Fault, times: int, only: str = "") -> None:
+        """Let a fault happen for the next so many answers it fits, of one operation where named; 0 ends it."""
         with self._lock:
-            self._due[fault] = times
+            self._due[fault], self._only[fault] = times, only
 
-    def fires(self, fault: Fault) -> bool:
+    def fires(self, fault: Fault, operation: str = "") -> bool:
         """Whether this answer has the fault; counts it."""
         with self._lock:
-            if self._due[fault] <= 0:
+            if self._due[fault] <= 0 or self._only.get(fault, "") not in ("", operation):
                 return False
             self._due[fault] -= 1
             self.fired[fault] += 1

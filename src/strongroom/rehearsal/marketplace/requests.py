@@ -3,13 +3,15 @@
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Final
 
 from strongroom.formats.clock import Clock
+from strongroom.rehearsal.marketplace import shipments
 from strongroom.rehearsal.marketplace.answers import instant, order_json
 from strongroom.rehearsal.marketplace.business import MARKETPLACES, Business, SimulatedOrder
 from strongroom.rehearsal.marketplace.faults import Fault, Switchboard
+from strongroom.rehearsal.marketplace.label_shop import LabelShop
+from strongroom.rehearsal.marketplace.problems import Answer, moment
 
 DATASETS: Final = frozenset(
     {"BUYER", "RECIPIENT", "PROCEEDS", "EXPENSE", "PROMOTION", "CANCELLATION", "FULFILLMENT", "PACKAGES", "TAX",
@@ -24,22 +26,20 @@ SEARCH: Final = frozenset(
 )  # fmt: skip
 ALLOWANCES: Final = {
     "searchOrders": (0.0056, 20), "getOrder": (0.5, 30), "confirmShipment": (2.0, 10),
-    "getMarketplaceParticipations": (0.016, 15), "getEligibleShipmentServices": (6.0, 12), "createShipment": (2.0, 2),
-    "getShipment": (1.0, 1), "cancelShipment": (1.0, 1),
+    "getMarketplaceParticipations": (0.016, 15), "createRestrictedDataToken": (1.0, 10),
+    "getEligibleShipmentServices": (6.0, 12), "createShipment": (2.0, 2), "getShipment": (1.0, 1),
+    "cancelShipment": (1.0, 1),
 }  # fmt: skip
 LATE: Final = 120.0
 """Seconds that Amazon's data lags, and that a `…Before` must lie in the past."""
 TOKEN_LIVES: Final = 24 * 3600.0
 ACCESS_LIVES: Final = 3600.0
-
-
-class Answer(Exception):
-    """An error answer: status, code, message."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(code)
-        self.status = status
-        self.body = {"errors": [{"code": code, "message": message, "details": ""}]}
+RESTRICTED: Final = {
+    "createShipment": ("POST", "/mfn/v0/shipments"),
+    "getShipment": ("GET", "/mfn/v0/shipments/{shipmentId}"),
+    "cancelShipment": ("DELETE", "/mfn/v0/shipments/{shipmentId}"),
+}
+"""Operations whose answers hold a customer: they want a restricted data token for their method and path."""
 
 
 def _forgotten(_: dict[str, Any]) -> None:
@@ -71,9 +71,16 @@ class Amazon:
     kept: Callable[[dict[str, Any]], None] = field(default=_forgotten, repr=False)
     """Hears what sellers told, so that a restarted simulator knows it still."""
     _access: dict[str, float] = field(default_factory=dict, repr=False)
+    _restricted: dict[str, frozenset[tuple[str, str]]] = field(default_factory=dict, repr=False)
     _buckets: dict[str, tuple[float, float]] = field(default_factory=dict)
     _pages: dict[str, _Pages] = field(default_factory=dict)
     _last: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.labels = LabelShop(self.business, self.faults, self._keep)
+
+    def _keep(self, act: dict[str, Any]) -> None:
+        self.kept(act)  # whoever keeps acts comes after us
 
     def login(self, form: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
         """Login with Amazon."""
@@ -89,19 +96,23 @@ class Amazon:
 
     def admit(self, operation: str, token: str | None) -> None:
         """Token, then allowance. Raises `Answer`."""
-        if self.faults.fires(Fault.UNAUTHORISED):
+        if self.faults.fires(Fault.UNAUTHORISED, operation):
             raise Answer(401, "Unauthorized", "Access token is missing, malformed or expired")
         if token is None:
             raise Answer(403, "MissingAuthenticationToken", "Missing access token")
         if self._access.get(token, 0.0) < self.clock.boot():
             raise Answer(401, "Unauthorized", "The access token you provided has expired")
-        if self.faults.fires(Fault.ROLE_MISSING):
+        wanted = RESTRICTED.get(operation)
+        allowed = self._restricted.get(token)
+        if (wanted is None) != (allowed is None) or (wanted and wanted not in (allowed or ())):
+            raise Answer(403, "Unauthorized", "Access to requested resource is denied.")
+        if self.faults.fires(Fault.ROLE_MISSING, operation):
             raise Answer(403, "Unauthorized", "Access to requested resource is denied.")
         rate, burst = ALLOWANCES[operation]
         now = self.clock.boot()
         tokens, at = self._buckets.get(operation, (float(burst), now))
         tokens = min(float(burst), tokens + max(0.0, now - at) * rate)
-        if tokens < 1.0 or self.faults.fires(Fault.THROTTLE):
+        if tokens < 1.0 or self.faults.fires(Fault.THROTTLE, operation):
             self._buckets[operation] = (tokens, now)
             raise Answer(429, "QuotaExceeded", "You exceeded your quota for the requested resource.")
         self._buckets[operation] = (tokens - 1.0, now)
@@ -131,20 +142,22 @@ class Amazon:
 
     def confirm(self, order_id: str, body: Any) -> None:
         """`confirmShipment` (v0)."""
-        detail = body.get("packageDetail") if isinstance(body, dict) else None
-        wanted = ("packageReferenceId", "carrierCode", "trackingNumber", "shipDate", "orderItems")
-        if not isinstance(detail, dict) or "marketplaceId" not in body or any(w not in detail for w in wanted):
-            raise Answer(400, "InvalidInput", "A required field is missing")
-        if not str(detail["packageReferenceId"]).isdigit():
-            raise Answer(400, "InvalidInput", "packageReferenceId must be numeric")
-        order = self.business.orders.get(order_id)
-        if order is None:
-            raise Answer(404, "NotFound", "The order was not found")
-        if order.status == "CANCELLED":
-            raise Answer(400, "InvalidInput", "The order was cancelled")
-        _check_package(order, detail)
+        detail = shipments.read(self.business, order_id, body)
         self.business.confirm_shipment(order_id, detail)
         self.kept({"verb": "confirm_shipment", "order_id": order_id, "detail": detail, "at": self.business.now})
+
+    def restrict(self, body: Any) -> dict[str, Any]:
+        """`createRestrictedDataToken`, for the resources that we sell."""
+        resources = body.get("restrictedResources") if isinstance(body, dict) else None
+        known = frozenset(RESTRICTED.values())
+        if not isinstance(resources, list) or not 0 < len(resources) <= 50:
+            raise Answer(400, "InvalidInput", "Resource not provided.")
+        asked = frozenset((str(r.get("method")), str(r.get("path"))) for r in resources if isinstance(r, dict))
+        if not asked <= known:
+            raise Answer(400, "InvalidInput", "Not a restricted resource")
+        token = f"Atz.sprdt|{secrets.token_urlsafe(24)}"
+        self._access[token], self._restricted[token] = self.clock.boot() + ACCESS_LIVES, asked
+        return {"restrictedDataToken": token, "expiresIn": int(ACCESS_LIVES)}
 
     def participations(self) -> dict[str, Any]:
         rows = []
@@ -178,10 +191,10 @@ class Amazon:
     def _begin(self, parameters: Mapping[str, str], asked: tuple[tuple[str, str], ...]) -> _Pages:
         by, word = ("created", "created") if "createdAfter" in parameters else ("updated", "lastUpdated")
         newest = self.clock.wall() - LATE
-        before = _moment(parameters[f"{word}Before"]) if f"{word}Before" in parameters else newest
+        before = moment(parameters[f"{word}Before"]) if f"{word}Before" in parameters else newest
         if before > newest + 1:
             raise Answer(400, "InvalidInput", f"{word}Before must be at least two minutes in the past")
-        after = _moment(parameters[f"{word}After"])
+        after = moment(parameters[f"{word}After"])
         places = parameters["marketplaceIds"].split(",")
         statuses = _words(parameters, "fulfillmentStatuses", STATUSES)
         fulfillers = _words(parameters, "fulfilledBy", frozenset({"MERCHANT", "AMAZON"}))
@@ -241,28 +254,3 @@ def _words(parameters: Mapping[str, str], name: str, known: frozenset[str]) -> l
     if not set(words) <= known:
         raise Answer(400, "InvalidInput", f"{name} has an unknown value")
     return words
-
-
-def _moment(text: str) -> float:
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except ValueError:
-        raise Answer(400, "InvalidInput", "A date is not ISO 8601") from None
-
-
-def _check_package(order: SimulatedOrder, detail: dict[str, Any]) -> None:
-    """What `confirmShipment` refuses: unknown items, too many pieces, a carrier without a name, no number."""
-    if detail["carrierCode"] == "Other" and not detail.get("carrierName"):
-        raise Answer(400, "InvalidInput", "carrierName is required when carrierCode is Other")
-    if not str(detail["trackingNumber"]).strip() or not isinstance(detail["orderItems"], list):
-        raise Answer(400, "InvalidInput", "trackingNumber and orderItems are required")
-    others = [p for ref, p in order.packages.items() if ref != str(detail["packageReferenceId"])]
-    wanted = {item.item_id: item.quantity for item in order.items}
-    for item in (item for package in (*others, detail) for item in package["orderItems"]):
-        id_, quantity = item.get("orderItemId"), item.get("quantity")
-        if id_ not in wanted or not isinstance(quantity, int) or quantity < 1:
-            raise Answer(400, "InvalidInput", "An order item is unknown or its quantity is wrong")
-        wanted[id_] -= quantity
-    if any(left < 0 for left in wanted.values()):
-        raise Answer(400, "InvalidInput", "More than was ordered")
-    _moment(str(detail["shipDate"]))

@@ -4,6 +4,7 @@ import json
 import secrets
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,11 +12,22 @@ from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from strongroom.rehearsal.marketplace import labels
 from strongroom.rehearsal.marketplace.faults import Fault
-from strongroom.rehearsal.marketplace.requests import Amazon, Answer
+from strongroom.rehearsal.marketplace.problems import Answer
+from strongroom.rehearsal.marketplace.requests import Amazon
 
-ORDERS: Final = "/orders/2026-01-01/orders"
+ROUTES: Final = (
+    ("POST", "auth/o2/token", "token"),
+    ("GET", "orders/2026-01-01/orders", "searchOrders"),
+    ("GET", "orders/2026-01-01/orders/*", "getOrder"),
+    ("POST", "orders/v0/orders/*/shipmentConfirmation", "confirmShipment"),
+    ("GET", "sellers/v1/marketplaceParticipations", "getMarketplaceParticipations"),
+    ("POST", "tokens/2021-03-01/restrictedDataToken", "createRestrictedDataToken"),
+    ("POST", "mfn/v0/eligibleShippingServices", "getEligibleShipmentServices"),
+    ("POST", "mfn/v0/shipments", "createShipment"),
+    ("GET", "mfn/v0/shipments/*", "getShipment"),
+    ("DELETE", "mfn/v0/shipments/*", "cancelShipment"),
+)
 HTML: Final = b"<html><body><h1>Sorry, planted</h1></body></html>"
 Validate = Callable[[str, int, Any], None]
 """(operation, status, body): raises where an answer is not what Amazon's model allows."""
@@ -87,54 +99,72 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("content-length") or 0)
         body = self.rfile.read(length) if length else b""
         faults = self.server.amazon.faults
-        login = urlsplit(self.path).path == "/auth/o2/token"
-        if not login and faults.fires(Fault.DROP_BEFORE):
+        operation = _operation(method, self._parts())
+        login = operation == "token"
+        if not login and faults.fires(Fault.DROP_BEFORE, operation):
             self.close_connection = True
             return
         with self.server.lock:
             self.server.amazon.business.advance(self.server.amazon.clock.wall())
-            operation, status, answer = self._decide(method, body)
+            status, answer = self._decide(operation, body)
         if self.server.validate is not None:
             self.server.validate(operation, status, answer)
-        if not login and faults.fires(Fault.DROP_AFTER):
+        if not login and faults.fires(Fault.DROP_AFTER, operation):
             self.close_connection = True
             return
+        if not login and faults.fires(Fault.SLOW, operation):
+            time.sleep(2)
         if login or not self._spoil(operation):
             self._send(operation, status, answer)
 
-    def _decide(self, method: str, body: bytes) -> tuple[str, int, Any]:  # noqa: PLR0911 - one return a route
-        url = urlsplit(self.path)
-        parts = [unquote(part) for part in url.path.split("/")[1:]]
-        parameters = dict(parse_qsl(url.query))
-        amazon, token = self.server.amazon, self.headers.get("x-amz-access-token")
+    def _parts(self) -> list[str]:
+        return [unquote(part) for part in urlsplit(self.path).path.split("/")[1:]]
+
+    def _decide(self, operation: str, body: bytes) -> tuple[int, Any]:
+        """Admit, then answer; what Amazon refuses is an answer too."""
+        amazon = self.server.amazon
+        if operation == "token":
+            return amazon.login(dict(parse_qsl(body.decode("ascii", "replace"))))
+        if not operation:
+            return 404, Answer(404, "NotFound", "No such resource").body
         try:
-            match method, parts:
-                case "POST", ["auth", "o2", "token"]:
-                    return "token", *amazon.login(dict(parse_qsl(body.decode("ascii", "replace"))))
-                case "GET", ["orders", "2026-01-01", "orders"]:
-                    amazon.admit("searchOrders", token)
-                    return "searchOrders", 200, amazon.search(parameters)
-                case "GET", ["orders", "2026-01-01", "orders", order_id]:
-                    amazon.admit("getOrder", token)
-                    return "getOrder", 200, amazon.order(order_id, parameters)
-                case "POST", ["orders", "v0", "orders", order_id, "shipmentConfirmation"]:
-                    amazon.admit("confirmShipment", token)
-                    amazon.confirm(order_id, _json(body))
-                    return "confirmShipment", 204, None
-                case _, ["mfn", "v0", *rest]:
-                    operation = labels.operation_of(method, rest)
-                    amazon.admit(operation, token)
-                    return operation, 200, labels.answer(amazon, operation, rest, _json(body) if body else None)
-                case "GET", ["sellers", "v1", "marketplaceParticipations"]:
-                    amazon.admit("getMarketplaceParticipations", token)
-                    return "getMarketplaceParticipations", 200, amazon.participations()
+            amazon.admit(operation, self.headers.get("x-amz-access-token"))
+            found = self._found(operation, body)
         except Answer as answer:
-            return _operation(parts), answer.status, answer.body
-        return _operation(parts), 404, Answer(404, "NotFound", "No such resource").body
+            return answer.status, answer.body
+        return (204 if found is None else 200), found
+
+    def _found(self, operation: str, body: bytes) -> dict[str, Any] | None:  # noqa: PLR0911 - one return an operation
+        amazon, parts = self.server.amazon, self._parts()
+        parameters = dict(parse_qsl(urlsplit(self.path).query))
+        match operation:
+            case "searchOrders":
+                return amazon.search(parameters)
+            case "getOrder":
+                return amazon.order(parts[3], parameters)
+            case "confirmShipment":
+                amazon.confirm(parts[3], _json(body))
+                return None
+            case "createRestrictedDataToken":
+                return amazon.restrict(_json(body))
+            case "getEligibleShipmentServices":
+                return amazon.labels.services(_json(body))
+            case "createShipment":
+                return amazon.labels.buy(_json(body))
+            case "getShipment":
+                return amazon.labels.shipment(parts[3])
+            case "cancelShipment":
+                return amazon.labels.cancel(parts[3])
+            case _:
+                return amazon.participations()
 
     def _spoil(self, operation: str) -> bool:
         """Faults of the way, as of a proxy or a broken wire; whether one took the answer's place."""
-        fires = self.server.amazon.faults.fires
+        faults = self.server.amazon.faults
+
+        def fires(fault: Fault) -> bool:
+            return faults.fires(fault, operation)
+
         if fires(Fault.SERVER_ERROR):
             self._send(operation, 500, {"errors": [{"code": "InternalFailure", "message": "planted", "details": ""}]})
         elif fires(Fault.SERVICE_UNAVAILABLE):
@@ -176,14 +206,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def _operation(parts: list[str]) -> str:
-    if parts[:2] == ["mfn", "v0"]:
-        return "createShipment"
-    if parts[:2] == ["sellers", "v1"]:
-        return "getMarketplaceParticipations"
-    if parts[-1:] == ["shipmentConfirmation"]:
-        return "confirmShipment"
-    return "searchOrders" if parts[-1:] == ["orders"] else "getOrder"
+def _operation(method: str, parts: list[str]) -> str:
+    """The operation that a method and path name; empty where none does."""
+    for verb, pattern, operation in ROUTES:
+        wanted = pattern.split("/")
+        fits = len(wanted) == len(parts) and all(w in ("*", part) for w, part in zip(wanted, parts, strict=True))
+        if verb == method and fits:
+            return operation
+    return ""
 
 
 def _json(body: bytes) -> Any:
