@@ -1,8 +1,11 @@
 """A label shows the whole address in any script, its barcode reads back, and no customer's text is ever a command."""
 
 import re
+import subprocess
+import sys
 from typing import Any
 
+import bidi
 import pypdfium2
 import pytest
 import zxingcpp
@@ -17,8 +20,10 @@ from strongroom.application.despatch.labels.content import (
     address_lines,
     clean,
 )
+from strongroom.application.despatch.labels.direction import levels
+from strongroom.application.despatch.labels.layout import Text, pages
 from strongroom.application.despatch.labels.pdf import missing, render_pdf
-from strongroom.application.despatch.labels.text import names_of, shaped
+from strongroom.application.despatch.labels.text import _visual_runs, fonts_for, names_of, shaped
 from strongroom.application.despatch.labels.zpl import escaped, render_zpl
 from strongroom.formats.secret import Secret
 
@@ -101,10 +106,25 @@ def test_a_character_without_a_font_is_a_box_and_is_named() -> None:
 
 
 def test_an_arabic_line_runs_from_right_to_left_with_its_numbers_upright() -> None:
-    from strongroom.application.despatch.labels.text import _levels
+    assert levels("شارع 12")[0] == 1
+    assert levels("شارع 12")[-1] == 2
 
-    assert _levels("شارع 12")[0] == 1
-    assert _levels("شارع 12")[-1] == 2
+
+@settings(max_examples=600, deadline=None)
+@given(st.text(st.sampled_from("abZ 123٣٤-+$/()[]., שלוםא عبدخ ê高は"), min_size=1, max_size=30))
+def test_mixed_directions_stand_as_the_unicode_algorithm_says(text: str) -> None:
+    """Against unicode-bidi in Rust, another implementation than the one we use: no house number changes sides."""
+    one_way = str.maketrans(")]", "([")
+    order = fonts_for("GB")
+    seen = "".join(run if level % 2 == 0 else run[::-1] for run, _, level in _visual_runs(text.strip(), order))
+    assert seen.translate(one_way) == bidi.get_display(text.strip()).translate(one_way)
+
+
+def test_a_number_beside_a_bracket_stays_outside_it() -> None:
+    seen = "".join(
+        run if level % 2 == 0 else run[::-1] for run, _, level in _visual_runs("شارع (B) 12", fonts_for("AE"))
+    )
+    assert seen == "12 )B( عراش"
 
 
 def test_composed_and_decomposed_letters_look_the_same() -> None:
@@ -120,8 +140,6 @@ def test_marks_that_turn_text_around_are_removed() -> None:
 def test_a_long_name_is_wrapped_and_never_cut(length: int) -> None:
     name = "Wolfeschlegelsteinhausenbergerdorff " * (length // 36)
     content = label("DE", name=name.strip(), line1="Weg 1", city="Ulm", postcode="89073")
-    from strongroom.application.despatch.labels.layout import Text, pages
-
     drawn = "".join(m.plain for m in pages(content)[0] if isinstance(m, Text)).replace(" ", "")
     assert name.replace(" ", "") in drawn
 
@@ -143,7 +161,33 @@ def test_much_value_gets_a_full_declaration_of_its_own_page() -> None:
 
 
 def test_a_label_says_nothing_in_its_repr() -> None:
-    assert repr(label("GB")) == "***"
+    content = label("GB")
+    drawn = [mark for mark in pages(content)[0] if isinstance(mark, Text)]
+    assert repr(content) == "***"
+    assert {repr(mark) for mark in drawn} == {repr(mark.line) for mark in drawn} == {"***"}
+
+
+REMEMBERED = """
+import gc, sys
+from tests.application.test_labels import label, render_pdf, render_zpl
+
+def draw():
+    made = label("GB", name="".join(("Planted", "Surname")), line1="1 Way", city="York")
+    render_pdf([made]), render_zpl([made])
+
+draw(), gc.collect()
+ring = [found for found in gc.get_objects() if hasattr(type(found), "cache_info")]
+assert ring  # the fonts are cached, so there is something to look into
+for _ in range(4):
+    ring = [inner for found in ring for inner in gc.get_referents(found) if not isinstance(inner, type(sys))]
+    assert not [text for text in ring if isinstance(text, str) and text == "".join(("Planted", "Surname"))]
+    ring = [found for found in ring if isinstance(found, (dict, tuple, list)) or "HashedSeq" in type(found).__name__]
+"""
+
+
+def test_nothing_of_a_label_is_remembered_after_it_was_drawn() -> None:
+    """A cache of names would outlive the keys that forget them (RR-4)."""
+    subprocess.run([sys.executable, "-c", REMEMBERED], check=True, timeout=120)
 
 
 def commands(zpl: bytes) -> list[bytes]:

@@ -1,5 +1,6 @@
 """Where everything stands on a 4 by 6 inch label; one layout for every printer. Lengths in points from the top left."""
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -13,7 +14,7 @@ from strongroom.application.despatch.labels.content import (
     clean,
     note_lines,
 )
-from strongroom.application.despatch.labels.text import Line, shaped
+from strongroom.application.despatch.labels.text import Line, shaped, width_of
 
 WIDTH: Final = 288.0
 HEIGHT: Final = 432.0
@@ -24,9 +25,10 @@ SMALLEST: Final = 7.5
 LEADING: Final = 1.28
 ADDRESS_TOP: Final = 74.0
 BARCODE_HEIGHT: Final = 46.0
+TOO_LONG: Final = "the address is longer than a label"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Text:
     """A shaped line; `x`, `y` of its baseline's left end. `plain`: the text, for printers with a font of their own."""
 
@@ -35,6 +37,9 @@ class Text:
     y: float
     size: float
     plain: str
+
+    def __repr__(self) -> str:
+        return "***"
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,7 @@ def _address(content: LabelContent, notes: list[str], room: float) -> Iterator[M
             yield from _stacked(lines, small, size, content.country)
             return
         size -= 0.5
-    raise CannotRender("the address is longer than a label")
+    raise CannotRender(TOO_LONG)
 
 
 def _stacked(lines: list[str], small: list[str], size: float, country: str) -> Iterator[Mark]:
@@ -130,7 +135,7 @@ def _wrapped(text: str, size: float, country: str) -> list[str]:
     current = ""
     for word in text.split(" "):
         longer = f"{current} {word}".strip()
-        if shaped(longer, country).width <= most:
+        if width_of(longer, country) <= most:
             current = longer
             continue
         if current:
@@ -141,15 +146,26 @@ def _wrapped(text: str, size: float, country: str) -> list[str]:
 
 
 def _broken(word: str, most: float, country: str) -> list[str]:
-    if shaped(word, country).width <= most:
-        return [word]
-    found, current = [], ""
-    for character in word:
-        if current and shaped(current + character, country).width > most:
-            found.append(current)
-            current = ""
-        current += character
-    return [*found, current]
+    """Pieces that fit, broken where a letter ends: never before a mark, a joiner, or what a virama ties on."""
+    found, rest = [], word
+    while width_of(rest, country) > most:
+        low, high = 1, len(rest) - 1  # a word of many thousand letters is halved, not measured letter by letter
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if width_of(rest[:middle], country) <= most else (low, middle - 1)
+        end = next((at for at in range(low, 0, -1) if _may_break(rest, at)), low)
+        found.append(rest[:end])
+        rest = rest[end:]
+        if len(found) > MOST_LINES + 6:
+            raise CannotRender(TOO_LONG)
+    return [*found, rest]
+
+
+def _may_break(text: str, at: int) -> bool:
+    before, after = text[at - 1], text[at]
+    if unicodedata.category(after) in ("Mn", "Mc", "Me", "Cf", "Sk") or before == "\u200d":
+        return False
+    return unicodedata.combining(before) != 9
 
 
 def _fitted(text: str, x: float, y: float, size: float, room: float, *, floor: float = 6.0) -> Iterator[Mark]:

@@ -7,22 +7,17 @@ import importlib.util
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 import uharfbuzz as hb
-from bidi.algorithm import (
-    explicit_embed_and_overrides,
-    get_base_level,
-    get_embedding_levels,
-    get_empty_storage,
-    resolve_implicit_levels,
-    resolve_neutral_types,
-    resolve_weak_types,
-)
+
+from strongroom.application.despatch.labels.direction import levels as levels_of
 
 WEIGHT: Final = 500.0
+BOX: Final = 0.8
+"""Width of the box for a character without a font."""
 CJK: Final = "justmytype_intl_cjk/fonts/ofl"
 ASIA: Final = "justmytype_intl_south_asia/fonts/ofl"
 SOUTH_EAST: Final = "justmytype_intl_sea/fonts/ofl"
@@ -51,7 +46,7 @@ Segment = tuple[str, tuple[float, ...]]
 """`M`, `L`, `C`, `Z` with coordinates in ems, the baseline at 0."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Line:
     """Shaped text: outlines in ems from its left edge on the baseline, its width, and what no font could draw."""
 
@@ -59,41 +54,50 @@ class Line:
     width: float
     missing: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return "***"
+
 
 @dataclass
 class _Pen:
-    """Collects a glyph's outline where it is placed."""
+    """Collects a glyph's outline."""
 
-    x: float
-    y: float
     scale: float
     found: list[Segment] = field(default_factory=list)
 
     def at(self, *points: float) -> tuple[float, ...]:
-        moved = (self.x, self.y)
-        return tuple(round((p + moved[i % 2]) * self.scale, 4) for i, p in enumerate(points))
+        return tuple(point * self.scale for point in points)
 
 
-@cache
 def shaped(text: str, country: str = "") -> Line:
-    """One line of text, already clean. `country` chooses between Han fonts."""
-    order = fonts_for(country)
+    """One line of text, already clean. `country` chooses between Han fonts.
+
+    Nothing of it is remembered: a cache of names and streets would outlive their keys (RR-4).
+    """
     segments: list[Segment] = []
     missing: list[str] = []
     width = 0.0
-    for run, font, level in _visual_runs(text, order):
+    for run, font, level in _visual_runs(text, fonts_for(country)):
         if font is None:
             for character in run:
                 missing.append(character)
                 segments += _box(width)
-                width += 0.8
+                width += BOX
             continue
-        drawn, advance = _shape(run, font, rightwards=level % 2 == 0)
+        drawn, advance = _outlines(font, _shape(run, font, rightwards=level % 2 == 0))
         segments += [
             (verb, tuple(round(p + width, 4) if i % 2 == 0 else p for i, p in enumerate(at))) for verb, at in drawn
         ]
         width += advance
     return Line(tuple(segments), width, tuple(missing))
+
+
+def width_of(text: str, country: str = "") -> float:
+    """How wide `shaped` will be, in ems, without drawing it."""
+    return sum(
+        BOX * len(run) if font is None else _shape(run, font, rightwards=level % 2 == 0).width
+        for run, font, level in _visual_runs(text, fonts_for(country))
+    )
 
 
 def names_of(missing: tuple[str, ...]) -> list[str]:
@@ -123,7 +127,7 @@ def _load(path: str) -> hb.Font:
 
 def _visual_runs(text: str, order: tuple[hb.Font, ...]) -> Iterator[tuple[str, hb.Font | None, int]]:
     """Runs of one direction and one font, from left to right as they are seen (UAX 9, rule L2)."""
-    levels = _levels(text)
+    levels = levels_of(text)
     runs: list[tuple[str, hb.Font | None, int]] = []
     font: hb.Font | None = None
     for character, level in zip(text, levels, strict=True):
@@ -150,35 +154,6 @@ def _reverse(runs: list[tuple[str, hb.Font | None, int]], level: int) -> None:
         start = max(end, start + 1)
 
 
-def _levels(text: str) -> list[int]:
-    """The embedding level of each character. The text holds no direction marks (`content.clean`).
-
-    A character that Unicode has not assigned has no direction; it is taken for a letter from left to right.
-    """
-    text = "".join(character if unicodedata.bidirectional(character) else "A" for character in text)
-    storage = get_empty_storage()
-    storage["base_level"] = get_base_level(text)
-    storage["base_dir"] = ("L", "R")[storage["base_level"]]
-    get_embedding_levels(text, storage)
-    for step in (explicit_embed_and_overrides, resolve_weak_types):
-        step(storage)
-    for resolve in (resolve_neutral_types, resolve_implicit_levels):
-        resolve(storage, False)
-    return _aligned(text, [(character["ch"], character["level"]) for character in storage["chars"]])
-
-
-def _aligned(text: str, found: list[tuple[str, int]]) -> list[int]:
-    """A level for every character: UAX 9 (X9) drops joiners, which keep the level of what stands before them."""
-    levels, at = [], 0
-    for character in text:
-        if at < len(found) and found[at][0] == character:
-            levels.append(found[at][1])
-            at += 1
-        else:
-            levels.append(levels[-1] if levels else 0)
-    return levels
-
-
 def _font(character: str, order: tuple[hb.Font, ...], current: hb.Font | None) -> hb.Font | None:
     """The first font that has it; a space or sign stays in the font before it where that has it."""
     if current is not None and not character.isalnum() and _has(current, character):
@@ -190,20 +165,44 @@ def _has(font: hb.Font, character: str) -> bool:
     return bool(font.get_nominal_glyph(ord(character)))
 
 
-def _shape(run: str, font: hb.Font, *, rightwards: bool) -> tuple[list[Segment], float]:
+@dataclass(frozen=True, repr=False)
+class _Shape:
+    """Glyphs with their places, in ems."""
+
+    glyphs: tuple[tuple[int, int, int, int], ...]
+    width: float
+
+
+def _shape(run: str, font: hb.Font, *, rightwards: bool) -> _Shape:
     buffer = hb.Buffer()
     buffer.add_str(run)
     buffer.guess_segment_properties()
     buffer.direction = "ltr" if rightwards else "rtl"
     hb.shape(font, buffer)
+    placed = zip(buffer.glyph_infos, buffer.glyph_positions, strict=True)
+    glyphs = tuple((info.codepoint, at.x_offset, at.y_offset, at.x_advance) for info, at in placed)
+    return _Shape(glyphs, sum(glyph[3] for glyph in glyphs) / font.face.upem)
+
+
+def _outlines(font: hb.Font, shape: _Shape) -> tuple[list[Segment], float]:
     scale, at = 1.0 / font.face.upem, 0.0
     found: list[Segment] = []
-    for info, position in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True):
-        pen = _Pen(at + position.x_offset, position.y_offset, scale)
-        font.draw_glyph(info.codepoint, _drawing(), pen)
-        found += pen.found
-        at += position.x_advance
-    return found, at * scale
+    for glyph, dx, dy, advance in shape.glyphs:
+        moved = ((at + dx) * scale, dy * scale)
+        found += [
+            (verb, tuple(round(p + moved[i % 2], 4) for i, p in enumerate(points)))
+            for verb, points in _outline(font, glyph)
+        ]
+        at += advance
+    return found, shape.width
+
+
+@lru_cache(maxsize=4096)
+def _outline(font: hb.Font, glyph: int) -> tuple[Segment, ...]:
+    """One letter's outline at the origin: a letter tells nothing, so it may be remembered where a line may not."""
+    pen = _Pen(1.0 / font.face.upem)
+    font.draw_glyph(glyph, _drawing(), pen)
+    return tuple(pen.found)
 
 
 @cache
