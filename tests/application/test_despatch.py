@@ -459,19 +459,20 @@ def test_the_worklist_is_ordered_and_counted_by_the_database(bench: Bench) -> No
     for hours, service in ((50, "STANDARD"), (20, "STANDARD"), (20, "EXPEDITED"), (90, "EXPEDITED")):
         bench.shop.place(ship_by=now + hours * 3600, service=service)
     bench.shop.receive()
-    seen = []
+    seen, first = [], []
     for _ in range(2):
         with CaptureQueriesContext(
             connection,
         ) as asked:
             found = reads.waiting(account=bench.shop.account)
             listed = list(found[:50])
+            first = first or listed
             reads.counts(found, bench.house.now())
             reads.lines_of(listed)
             reads.labels_of(listed)
         seen.append(len(asked))
         place(bench, 6)
-    assert [(round((o.ship_by.timestamp() - now) / 3600) if o.ship_by else None, o.priority) for o in listed[:4]][
+    assert [(round((o.ship_by.timestamp() - now) / 3600) if o.ship_by else None, o.priority) for o in first[:4]][
         :2
     ] == [(20, 2), (20, 0)]
     assert seen[0] == seen[1], "as many statements for many orders as for few"

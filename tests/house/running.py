@@ -40,8 +40,13 @@ class House:
         """Move policy time on; the broker does what is due before it answers."""
         from strongroom.policy.encryption_and_storage import broker
 
+        before = self.now().date()
         self.rehearsal.clock.step(seconds)
         broker.time()
+        if self.now().date() != before:  # the worker makes each day's partition; here this process plays its part
+            from strongroom.policy.retention_and_recovery.actions import Kept, make_days
+
+            make_days(Kept())
 
     def now(self) -> datetime:
         from strongroom.policy import definitions
