@@ -34,7 +34,7 @@ test: $(VENV)/dev.stamp lint  ## Lint, types, import contracts and every test
 	$(BIN)/python -m pytest -q
 
 test-15: $(VENV)/dev.stamp  ## What meets the database, again on Debian's PostgreSQL 15
-	STRONGROOM_TEST_PG_BINDIR=$(PG15) $(BIN)/python -m pytest -q tests/application tests/policy tests/journeys
+	STRONGROOM_TEST_PG_BINDIR=$(PG15) $(BIN)/python -m pytest -q tests/application tests/policy tests/journeys/test_pages.py tests/journeys/test_live.py
 
 lint: $(VENV)/dev.stamp  ## ruff, mypy strict, import contracts
 	$(BIN)/ruff check .

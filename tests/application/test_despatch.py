@@ -459,11 +459,10 @@ def test_the_worklist_is_ordered_and_counted_by_the_database(bench: Bench) -> No
     for hours, service in ((50, "STANDARD"), (20, "STANDARD"), (20, "EXPEDITED"), (90, "EXPEDITED")):
         bench.shop.place(ship_by=now + hours * 3600, service=service)
     bench.shop.receive()
-    seen, first = [], []
+    seen: list[int] = []
+    first: list[Any] = []
     for _ in range(2):
-        with CaptureQueriesContext(
-            connection,
-        ) as asked:
+        with CaptureQueriesContext(connection) as asked:
             found = reads.waiting(account=bench.shop.account)
             listed = list(found[:50])
             first = first or listed
