@@ -145,7 +145,7 @@ def test_the_next_person_takes_over_the_station_by_one_touch_within_three_second
 
 def test_without_javascript_the_same_scans_do_the_same(chromium: Any, packing: Rehearsal) -> None:
     plain = Station(chromium, packing, java_script_enabled=False)
-    plain.sign_in(packing.people()["packer"])
+    plain.sign_in(packing.people()["packer3"])
     waiting = codes(plain)
     plain.go("/pack")
     with plain.page.expect_navigation():

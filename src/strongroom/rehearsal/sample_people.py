@@ -22,6 +22,7 @@ NAMES: Final = {
     "support2": "Bertil Aune",
     "packer": "Kit Oduya",
     "packer2": "Rosa Lindqvist",
+    "packer3": "Jonah Abernathy",
     "security": "Owen Straker",
     "auditor": "Maren Tolley",
 }
@@ -52,7 +53,7 @@ def _make(mail: str, name: str) -> dict[str, str]:
 
     email, password, secret = f"{mail}@rehearsal.invalid", f"Marble-{secrets.token_hex(4)}-Run", totp.new_secret()
     person = create_person(name=name, email=email, password=Secret(password), by=Actor.REHEARSAL.reference)
-    _give(person, Role(mail.rstrip("2")))
+    _give(person, Role(mail.rstrip("0123456789")))
     factors.keep_code(person=person, secret=secret)
     return {"name": name, "email": email, "password": password, "secret": base64.b32encode(secret.bytes()).decode()}
 
