@@ -98,16 +98,21 @@ def words(answer: Any) -> str:
 @contextmanager
 def as_website(house: House) -> Iterator[None]:
     """Within this, database and key broker see the website: what pages may do, and no more."""
+    with website_broker(house), house.as_web():
+        yield
+
+
+@contextmanager
+def website_broker(house: House) -> Iterator[None]:
+    """Within this, the key broker takes this thread for the website."""
     from strongroom.policy.encryption_and_storage import connection
 
     channel = house.rehearsal.running.environment("web")[connection.CHANNEL]
     dialled = socket.socket(fileno=os.dup(int(channel)))
-    mine = connection.Connection(channel=dialled)
-    before = connection.here()
+    mine, before = connection.Connection(channel=dialled), getattr(connection._threads, "connection", None)
     connection._threads.connection = mine
     try:
-        with house.as_web():
-            yield
+        yield
     finally:
         connection._threads.connection = before
         mine.close()
