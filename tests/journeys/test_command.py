@@ -56,7 +56,7 @@ def test_nobody_acts_without_a_token(rehearsal: Rehearsal) -> None:
 
 
 def test_the_owner_unlocks_nobody_while_an_administrator_can(rehearsal: Rehearsal) -> None:
-    refused = strongroom(rehearsal, "people", "unlock", "packer@rehearsal.invalid", "--owner")
+    refused = strongroom(rehearsal, "people", "unlock", "packer@rehearsal.invalid", "--owner", "--reason", "fault")
     assert refused.returncode == 7
     assert "Somebody else may unlock" in refused.stderr
 

@@ -50,14 +50,14 @@ def test_a_packer_may_stand_idle_for_four_hours_and_the_shortest_of_several_role
     from strongroom.formats.leaf import Actor
     from strongroom.policy.access_management import sessions
     from strongroom.policy.least_privilege.actions import end_grant, grant_role
-    from strongroom.policy.least_privilege.models import Grant
+    from strongroom.policy.least_privilege.models import EndReason, Grant
     from strongroom.policy.least_privilege.roles import Role
 
     _, person, aged = signed_in
     grant_role(person=person, role=Role.PACKER, granted_by=None, by=Actor.COMMAND.reference)
     assert sessions.idle(person) == timedelta(minutes=15)
     for grant in Grant.objects.filter(person=person, role=Role.SUPPORT):
-        end_grant(grant=grant, by=Actor.COMMAND.reference)
+        end_grant(grant=grant, reason=EndReason.OTHER_JOB, by=Actor.COMMAND.reference)
     assert aged(idle=timedelta(hours=3, minutes=59), whole=timedelta(hours=5))
     assert not aged(idle=timedelta(hours=4, minutes=1), whole=timedelta(hours=5))
 

@@ -26,7 +26,12 @@ from strongroom.policy.access_management import totp
 from strongroom.rehearsal.sample_people import FILE, NAMES
 
 ROLES = ("packer", "support", "manager", "security", "administrator", "auditor")
-REASONS = {"job": 1, "cover": 2, "project": 3, "audit": 4}
+REASONS = {
+    "propose": {"job": 1, "cover": 2, "project": 3, "audit": 4},
+    "end": {"not-needed": 21, "other-job": 22, "review": 24, "mistake": 25, "declined": 26},
+    "unlock": {"forgot": 41, "new-device": 42, "others-tried": 43, "fault": 44},
+}
+"""Words of the command line for the reasons' numbers."""
 
 
 def add(commands: Any) -> None:
@@ -47,8 +52,8 @@ def add(commands: Any) -> None:
             verb.add_argument("--name", required=True)
         if name in ("propose", "approve", "end"):
             verb.add_argument("role", choices=ROLES)
-        if name == "propose":
-            verb.add_argument("--reason", choices=tuple(REASONS), required=True)
+        if name in REASONS:
+            verb.add_argument("--reason", choices=tuple(REASONS[name]), required=True)
         if name == "unlock":
             verb.add_argument("--restore", action="store_true", help="suspended roles are in force again")
             verb.add_argument(
@@ -110,7 +115,7 @@ def _propose(options: argparse.Namespace) -> int:
     from strongroom.policy.least_privilege.roles import Role  # noqa: PLC0415
 
     require(Permission.PEOPLE_MANAGE, of=me)
-    reason = Reason(REASONS[options.reason])
+    reason = Reason(REASONS["propose"][options.reason])
     grant = propose_grant(person=_person(options.email), role=Role(options.role), reason=reason, by=me)
     return _done("waits for approval" if grant.approved_at is None else "in force; nobody else could approve it")
 
@@ -131,22 +136,24 @@ def _end(options: argparse.Namespace) -> int:
     from strongroom.policy.clauses.permissions import Permission  # noqa: PLC0415
     from strongroom.policy.least_privilege.actions import end_grant, reference_of  # noqa: PLC0415
     from strongroom.policy.least_privilege.gate import require  # noqa: PLC0415
+    from strongroom.policy.least_privilege.models import EndReason  # noqa: PLC0415
 
     require(Permission.PEOPLE_MANAGE, of=me)
-    end_grant(grant=_grant(options), by=reference_of(me))
+    end_grant(grant=_grant(options), reason=EndReason(REASONS["end"][options.reason]), by=reference_of(me))
     return _done("ended")
 
 
 def _unlock(options: argparse.Namespace) -> int:
     if not options.owner:
         me = _me(options)
-        from strongroom.policy.access_management.lockout import unlock  # noqa: PLC0415
+        from strongroom.policy.access_management.lockout import UnlockReason, unlock  # noqa: PLC0415
 
-        unlock(person=_person(options.email), restore=options.restore, by=me)
+        reason = UnlockReason(REASONS["unlock"][options.reason])
+        unlock(person=_person(options.email), restore=options.restore, reason=reason, by=me)
         return _done("unlocked")
     act_as_web(folders(options))
     from strongroom.formats.leaf import Actor  # noqa: PLC0415
-    from strongroom.policy.access_management.lockout import unlock_as  # noqa: PLC0415
+    from strongroom.policy.access_management.lockout import UnlockReason, unlock_as  # noqa: PLC0415
     from strongroom.policy.clauses.permissions import Permission  # noqa: PLC0415
     from strongroom.policy.least_privilege.models import Person  # noqa: PLC0415
 
@@ -154,7 +161,8 @@ def _unlock(options: argparse.Namespace) -> int:
     others = Person.objects.filter(is_active=True, locked_at__isnull=True).exclude(pk=person.pk)
     if any(Permission.PEOPLE_MANAGE in other.permissions() for other in others):
         raise Refused("AM-9", "Somebody else may unlock this account; ask them.")
-    unlock_as(person=person, restore=True, by=Actor.COMMAND.reference)
+    reason = UnlockReason(REASONS["unlock"][options.reason])
+    unlock_as(person=person, restore=True, reason=reason, by=Actor.COMMAND.reference)
     return _done("unlocked by the folder's owner")
 
 

@@ -37,6 +37,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "installation": Installation.objects.first,
         "keys": _keys,
         "questions": (lambda: len(questions_for(person))) if person else 0,
+        "news": lambda: request.session.pop("news", ""),
         "may": {permission.name.lower() for permission in permissions},
     }
 

@@ -13,6 +13,7 @@ from django.shortcuts import redirect, render
 from strongroom.formats.leaf import Actor, Fact, Kind, Outcome
 from strongroom.formats.refused import Refused
 from strongroom.policy.access_management import sessions
+from strongroom.policy.access_management.actions import must_change_password
 from strongroom.policy.clauses.permissions import NUMBERS, Permission, declared
 from strongroom.policy.definitions import TimeUnknown
 from strongroom.policy.encryption_and_storage.connection import Forgotten, Locked, TimeInDoubt, Unavailable
@@ -49,6 +50,10 @@ INSTEAD: Final = {
     "RR-2": "Ask the buyer: what was forgotten is gone from every copy, and Amazon may still know it.",
 }
 """What helps whoever was refused, by the promise behind it."""
+
+
+WITH_OLD_PASSWORD: Final = frozenset({"password", "step-up", "sign-out"})
+"""All that somebody whose password is older than its term reaches (AZ-2)."""
 
 
 class Headers:
@@ -118,6 +123,8 @@ class Gate:
             return None
         if not isinstance(request.user, Person):
             return redirect("sign-in")
+        if must_change_password(request.user) and _route(request) not in WITH_OLD_PASSWORD:
+            return redirect("password")
         if needed is Permission.SIGNED_IN or (needed is not None and can(request.user, needed)):
             return None
         clause = "AM-1" if needed is Permission.ORDERS_REVEAL else "LP-1"
@@ -145,6 +152,10 @@ def _page(
         "clause": clause, "sentence": sentence, "entry": entry, "at": _wall(), "instead": INSTEAD.get(clause, ""),
     }  # fmt: skip
     return render(request, template, shown, status=status)
+
+
+def _route(request: HttpRequest) -> str:
+    return (request.resolver_match.url_name or "") if request.resolver_match else ""
 
 
 def _why(problem: Exception) -> str:

@@ -115,6 +115,7 @@ ACCOUNT_USER_DISPLAY = "strongroom.website.settings.display_name"
 MFA_ADAPTER = "strongroom.policy.access_management.factors.SealingAdapter"
 MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = False
+MFA_WEBAUTHN_USER_VERIFICATION = "required"  # also where allauth knows the person: a found key is no second factor
 MFA_RECOVERY_CODE_DIGITS = 8
 
 SESSION_COOKIE_NAME = "__Host-session"

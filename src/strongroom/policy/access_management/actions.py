@@ -16,7 +16,7 @@ from django.db import transaction
 from strongroom.formats.leaf import Actor, Fact, Kind
 from strongroom.formats.refused import Refused
 from strongroom.formats.secret import Secret
-from strongroom.policy.access_management import factors, lockout, sessions
+from strongroom.policy.access_management import factors, lockout, sessions, totp
 from strongroom.policy.access_management.factors import FactorKind
 from strongroom.policy.access_management.models import FirstLink, Invitation, OldPassword
 from strongroom.policy.access_management.passwords import MOST_OLD, why_too_weak
@@ -25,11 +25,12 @@ from strongroom.policy.least_privilege.actions import (
     create_person,
     end_grant,
     grant_role,
+    propose_grants_anew,
     reference_of,
     wall_now,
 )
 from strongroom.policy.least_privilege.gate import require
-from strongroom.policy.least_privilege.models import Grant, Person
+from strongroom.policy.least_privilege.models import EndReason, Grant, Person
 from strongroom.policy.least_privilege.roles import Role
 from strongroom.policy.logging_and_monitoring import journal
 
@@ -44,29 +45,26 @@ def check_secret(*, email: str, password: Secret, address: str) -> Person:
     lockout.count_place(address)
     person = Person.objects.filter(email=email.casefold(), is_active=True).first()
     if person is None or not person.has_usable_password():
+        lockout.count_nobody(email)
         check_password(password.text(), _nobodys())  # as slow as for somebody, so that nobody can be told apart
-        lockout.refused(None)
         raise Refused("AM-8", WRONG)
-    lockout.charge(person)
-    if not person.check_password(password.text()):
-        lockout.failed(person)
-        raise Refused("AM-8", WRONG)
-    lockout.was_right(person)
+    with lockout.one_try(person):
+        if not person.check_password(password.text()):
+            raise Refused("AM-8", WRONG)
+    lockout.take_back(person)
+    lockout.take_back_place(address)
     return person
 
 
 def check_code(*, person: Person, said: str, address: str) -> FactorKind:
     """A code of the person's app, or one of their recovery codes. Raises `Refused`, counted."""
     lockout.count_place(address)
-    lockout.charge(person)
     plain = said.replace(" ", "").replace("-", "")
-    if len(plain) <= 6 and factors.code_is_right(person=person, said=plain):
-        kind = FactorKind.CODE
-    elif len(plain) > 6 and factors.recovery_is_right(person=person, said=plain):
-        kind = FactorKind.RECOVERY
-    else:
-        lockout.failed(person)
-        raise Refused("AM-8", WRONG)
+    kind = FactorKind.CODE if len(plain) <= totp.DIGITS else FactorKind.RECOVERY
+    is_right = factors.code_is_right if kind is FactorKind.CODE else factors.recovery_is_right
+    with lockout.one_try(person):
+        if not is_right(person=person, said=plain):
+            raise Refused("AM-8", WRONG)
     _let_in(person, address)
     return kind
 
@@ -78,12 +76,8 @@ def check_passkey(*, credential: str, address: str, only: Person | None = None) 
     if claimed is None or not claimed.is_active:
         lockout.refused(None)
         raise Refused("AM-8", factors.NOT_RIGHT)
-    lockout.charge(claimed)
-    try:
+    with lockout.one_try(claimed):
         person = factors.passkey_person(credential, only=only)
-    except Refused:
-        lockout.failed(claimed)
-        raise
     _let_in(person, address)
     return person
 
@@ -127,13 +121,19 @@ def invite(*, name: str, email: str, by: Person) -> tuple[Person, str]:
 
 
 def invite_again(*, person: Person, by: Person) -> str:
-    """A new link for somebody who lost theirs, or every factor: their factors and sessions end with it."""
+    """A new link for somebody who lost theirs, or every factor: password, factors and sessions end with it.
+
+    An old password would enrol a factor. Their roles wait until somebody else approved them: whoever made
+    the link holds it.
+    """
     require(Permission.PEOPLE_MANAGE, of=by)
     if person.pk == by.pk:
         raise Refused("AM-2", "Somebody else does this for you.")
     with transaction.atomic():
         sessions.end_all(person=person, by=reference_of(by))
         factors.remove_all(person=person, by=reference_of(by))
+        _forget_password(person)
+        propose_grants_anew(person=person, by=by)
         return _new_invitation(person)
 
 
@@ -157,17 +157,29 @@ def accept_invitation(*, token: str, password: Secret) -> Person:
 @transaction.atomic
 def leave(*, person: Person, by: bytes) -> None:
     """A leaver: sessions, factors, roles end in one transaction (AM-5). Raises `Refused` for the last administrator."""
-    last = Grant.objects.in_force().filter(role=Role.ADMINISTRATOR).exclude(person=person)
-    if Role.ADMINISTRATOR in person.roles() and not last.exists():
-        raise Refused("AM-4", "This is the last administrator. Give somebody else the role first.")
     sessions.end_all(person=person, by=by)
     factors.remove_all(person=person, by=by)
     for grant in Grant.objects.filter(person=person, ended_at__isnull=True):
-        end_grant(grant=grant, by=by)
-    person.set_unusable_password()
-    Person.objects.filter(pk=person.pk).update(is_active=False, left_at=wall_now(), password=person.password)
+        end_grant(grant=grant, reason=EndReason.LEFT, by=by)
+    _forget_password(person)
+    Person.objects.filter(pk=person.pk).update(is_active=False, left_at=wall_now())
     Invitation.objects.filter(person=person).delete()
     journal.record(Kind.PERSON_CHANGED, by=by, facts={Fact.PERSON: reference_of(person)})
+
+
+def accept_without_password(token: str) -> Person:
+    """Whose link this is, to enrol a passkey alone. The link works until a passkey is there: nothing else lets in."""
+    person = invited(token)
+    if person is None or person.has_usable_password() or factors.can_sign_in(person):
+        raise Refused("AM-2", "This link was used, is too old, or is not the newest one.")
+    return person
+
+
+@transaction.atomic
+def enrol_passkey(*, person: Person, credential: str) -> None:
+    """The first passkey of somebody without any factor; their link is used up by it."""
+    factors.add_passkey(person=person, name="First passkey", credential=credential, first=True)
+    Invitation.objects.filter(person=person).delete()
 
 
 def issue_first_link(*, base: str, file: Path) -> str | None:
@@ -213,7 +225,15 @@ def _let_in(person: Person, address: str) -> None:
     with transaction.atomic():
         if not lockout.succeeded(person):
             raise Refused("AM-8", lockout.LOCKED)
-    lockout.forgive_place(address)
+    lockout.take_back_place(address)
+
+
+def _forget_password(person: Person) -> None:
+    """No password opens anything for them; the one they had is not taken again (AZ-2)."""
+    if person.has_usable_password():
+        OldPassword(person=person, password=person.password, set_at=wall_now()).save(force_insert=True)
+    person.set_unusable_password()
+    Person.objects.filter(pk=person.pk).update(password=person.password)
 
 
 def _new_invitation(person: Person) -> str:

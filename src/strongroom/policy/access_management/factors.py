@@ -16,6 +16,7 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.webauthn.internal import auth as webauthn
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from fido2.utils import websafe_decode
 
 from strongroom.formats.leaf import Fact, Kind
 from strongroom.formats.refused import Refused
@@ -71,9 +72,11 @@ def held(person: Person) -> set[FactorKind]:
     return {TYPES[kind] for kind in Authenticator.objects.filter(user=person).values_list("type", flat=True)}
 
 
-def can_sign_in(person: Person) -> bool:
-    """Whether a second factor exists; recovery codes alone are none."""
-    return bool(held(person) - {FactorKind.RECOVERY})
+def can_sign_in(person: Person, *, without: int | None = None) -> bool:
+    """Whether the person has a way in: a passkey, or an app beside a password. Recovery codes alone are none."""
+    rows = Authenticator.objects.filter(user=person).exclude(pk=without)
+    kinds = {TYPES[kind] for kind in rows.values_list("type", flat=True)}
+    return FactorKind.PASSKEY in kinds or (FactorKind.CODE in kinds and person.has_usable_password())
 
 
 def list_of(person: Person) -> list[Authenticator]:
@@ -86,6 +89,9 @@ def add_code(*, person: Person, secret: Secret, said: str) -> None:
     if step is None:
         raise Refused("AZ-1", "This code is not right. Look at the newest one in your app.")
     with transaction.atomic():
+        locked = Person.objects.select_for_update().get(pk=person.pk)
+        if not locked.has_usable_password():
+            raise Refused("AZ-1", "A code goes with a password. Make a passkey, or set a password first.")
         if Authenticator.objects.filter(user=person, type=Authenticator.Type.TOTP).exists():
             raise Refused("AZ-1", "You have an authenticator app already.")
         keep_code(person=person, secret=secret, step=step)
@@ -143,14 +149,17 @@ def begin_passkey(person: Person) -> dict[str, Any]:
     return dict(webauthn.begin_registration(person, passwordless=True))
 
 
-def add_passkey(*, person: Person, name: str, credential: str) -> None:
-    """Keep a passkey that the browser made for the challenge of this session."""
+def add_passkey(*, person: Person, name: str, credential: str, first: bool = False) -> None:
+    """Keep a passkey that the browser made for this session's challenge; `first`: only where there is no factor."""
     told = _loaded(credential)
     try:
         webauthn.complete_registration(told)
     except (ValidationError, ValueError, TypeError, KeyError):
         raise Refused("AZ-1", NOT_RIGHT) from None
     with transaction.atomic():
+        locked = Person.objects.select_for_update().get(pk=person.pk)
+        if first and can_sign_in(locked):
+            raise Refused("AZ-1", "You have a factor already. Sign in with it.")
         webauthn.WebAuthn.add(person, name[:40], told)
         _journal(Kind.FACTOR_ENROLLED, person, FactorKind.PASSKEY)
 
@@ -174,24 +183,25 @@ def passkey_person(credential: str, *, only: Person | None = None) -> Person:
 
 
 def claimed_person(credential: str) -> Person | None:
-    """Whom a passkey's answer claims to be of, for counting failures; nothing is believed by this."""
+    """Whose passkey an answer names, for counting failures; nothing is believed by this.
+
+    Only for the id of a passkey that this person has: their number is guessed easily, and must lock nobody.
+    """
     try:
-        found = webauthn.extract_user_from_response(_loaded(credential))
+        told = _loaded(credential)
+        found = webauthn.extract_user_from_response(told)
+        known = webauthn.get_authenticator_by_credential_id(found, websafe_decode(told["rawId"]))
     except (Refused, ValidationError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    return found if isinstance(found, Person) else None
+    return found if isinstance(found, Person) and known is not None else None
 
 
 def remove(*, factor: Authenticator, by: Person) -> None:
     """Remove a factor of one's own; the last way in stays."""
-    person = Person.objects.get(pk=factor.user_id)
-    others = Authenticator.objects.filter(user=person).exclude(pk=factor.pk)
-    if factor.type != Authenticator.Type.RECOVERY_CODES and not others.exclude(
-        type=Authenticator.Type.RECOVERY_CODES
-    ).exists():  # fmt: skip
-        raise Refused("AZ-1", "This is the last factor. Add another before you remove it.")
     with transaction.atomic():
-        kind = TYPES[factor.type]
+        person, kind = Person.objects.select_for_update().get(pk=factor.user_id), TYPES[factor.type]
+        if kind is not FactorKind.RECOVERY and not can_sign_in(person, without=factor.pk):
+            raise Refused("AZ-1", "This is the last factor. Add another before you remove it.")
         factor.delete()
         _journal(Kind.FACTOR_REMOVED, person, kind, by=by)
 

@@ -4,8 +4,9 @@ from typing import Any
 
 from django import forms
 
+from strongroom.policy.access_management.lockout import UnlockReason
 from strongroom.policy.access_management.passwords import why_too_weak
-from strongroom.policy.least_privilege.models import Reason
+from strongroom.policy.least_privilege.models import EndReason, Reason
 from strongroom.policy.least_privilege.roles import ROLES, Role
 
 
@@ -95,6 +96,31 @@ class GrantForm(forms.Form):
         label="Why", coerce=lambda value: Reason(int(value)),
         choices=[(int(reason), reason.words.capitalize()) for reason in Reason if reason is not Reason.FIRST],
     )  # fmt: skip
+
+
+class EndForm(forms.Form):
+    """Why a role ends, for each row of a table: the same field many times, so it has no id."""
+
+    reason = forms.TypedChoiceField(
+        label="Why it ends", coerce=lambda value: EndReason(int(value)),
+        choices=[(int(r), r.words.capitalize()) for r in EndReason if r not in (EndReason.LEFT, EndReason.NEW_FACTORS)],
+        widget=forms.Select(attrs={"aria-label": "Why it ends"}),
+    )  # fmt: skip
+    use_required_attribute = False
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data, auto_id=False)
+
+
+class UnlockForm(forms.Form):
+    reason = forms.TypedChoiceField(
+        label="What was found", coerce=lambda value: UnlockReason(int(value)),
+        choices=[(int(reason), reason.words.capitalize()) for reason in UnlockReason],
+    )  # fmt: skip
+    restore = forms.BooleanField(label="Their roles are in force again", required=False)
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data, auto_id="unlock_%s")
 
 
 class PasskeyForm(forms.Form):

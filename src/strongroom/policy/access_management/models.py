@@ -1,5 +1,7 @@
 """Invitations, sessions, old passwords and counted failures. Factors are allauth's `Authenticator`, sealed by us."""
 
+from enum import IntEnum
+
 from django.db import models
 
 from strongroom.policy.least_privilege.models import Person
@@ -56,8 +58,10 @@ class SignedIn(models.Model):
 
     class Meta:
         db_table = "signed_in"
-        indexes = (
-            models.Index(fields=["person"], condition=models.Q(ended_at__isnull=True), name="signed_in_by_person"),
+        constraints = (
+            models.UniqueConstraint(
+                fields=["person"], condition=models.Q(ended_at__isnull=True), name="signed_in_is_one_a_person"
+            ),
         )
 
 
@@ -73,12 +77,21 @@ class OldPassword(models.Model):
         db_table = "old_password"
 
 
+class Counted(IntEnum):
+    """What tries are counted by, where they count against no person. The numbers stand in the database."""
+
+    PLACE = 1
+    NOBODY = 2
+
+
 class Attempts(models.Model):
-    """How often somebody tried to sign in from one place, in the present window. `source`: a keyed hash."""
+    """How often somebody tried to sign in from one place, or with an address of nobody. `source`: a keyed hash."""
 
     source = models.BinaryField(primary_key=True)
+    kind = models.SmallIntegerField()
     began_at = models.DateTimeField()
     count = models.IntegerField()
 
     class Meta:
         db_table = "attempts"
+        indexes = (models.Index(fields=["kind", "began_at"], name="attempts_by_age"),)

@@ -13,7 +13,14 @@ from strongroom.formats.refused import Refused
 from strongroom.formats.secret import Secret
 from strongroom.policy.access_management import actions, command_tokens, factors, lockout, sessions
 from strongroom.policy.access_management.factors import TYPES, FactorKind
-from strongroom.policy.access_management.forms import GrantForm, InviteForm, PasskeyForm, PasswordForm
+from strongroom.policy.access_management.forms import (
+    EndForm,
+    GrantForm,
+    InviteForm,
+    PasskeyForm,
+    PasswordForm,
+    UnlockForm,
+)
 from strongroom.policy.access_management.models import SignedIn
 from strongroom.policy.access_management.step_up import needs_recent_factor
 from strongroom.policy.clauses.permissions import Permission, permission
@@ -26,7 +33,7 @@ from strongroom.policy.least_privilege.actions import (
     suspend_grants,
 )
 from strongroom.policy.least_privilege.gate import can
-from strongroom.policy.least_privilege.models import Grant, Person, Reason
+from strongroom.policy.least_privilege.models import EndReason, Grant, Person, Reason
 from strongroom.policy.least_privilege.roles import Role
 
 
@@ -87,11 +94,10 @@ def approve(request: HttpRequest, grant: int) -> HttpResponse:
 @needs_recent_factor
 @require_POST
 def end(request: HttpRequest, grant: int) -> HttpResponse:
-    found, me = _grant(grant), _me(request)
-    others = Grant.objects.in_force().filter(role=Role.ADMINISTRATOR).exclude(pk=found.pk)
-    if found.role == Role.ADMINISTRATOR and found.approved_at is not None and not others.exists():
-        raise Refused("AM-4", "This is the last administrator. Give somebody else the role first.")
-    end_grant(grant=found, by=reference_of(me))
+    found, form = _grant(grant), EndForm(request.POST)
+    if not form.is_valid():
+        return _person(request, found.person, end_form=form, status=422)
+    end_grant(grant=found, reason=form.cleaned_data["reason"], by=reference_of(_me(request)))
     return redirect("person", pk=found.person_id)
 
 
@@ -104,7 +110,12 @@ def act(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
     by = reference_of(me)
     match verb:
         case "unlock":
-            lockout.unlock(person=found, restore=request.POST.get("restore") == "yes", by=me)
+            form = UnlockForm(request.POST)
+            if not form.is_valid():
+                return _person(request, found, unlock_form=form, status=422)
+            lockout.unlock(
+                person=found, restore=form.cleaned_data["restore"], reason=form.cleaned_data["reason"], by=me
+            )
         case "sign-out":
             sessions.end_all(person=found, by=by)
         case "suspend":
@@ -223,16 +234,22 @@ def _people(request: HttpRequest, form: InviteForm, status: int = 200) -> HttpRe
 
 
 def _person(
-    request: HttpRequest, found: Person, *, form: GrantForm | None = None, link: str = "", status: int = 200
-) -> HttpResponse:
+    request: HttpRequest, found: Person, *, form: GrantForm | None = None, end_form: EndForm | None = None,
+    unlock_form: UnlockForm | None = None, link: str = "", status: int = 200,
+) -> HttpResponse:  # fmt: skip
     me = _me(request)
     shown: dict[str, Any] = {
         "found": found,
         "grants": [(g, Reason(g.reason).words) for g in Grant.objects.filter(person=found, ended_at__isnull=True)],
-        "ended": [(g, Reason(g.reason).words) for g in Grant.objects.filter(person=found, ended_at__isnull=False)],
+        "ended": [
+            (g, Reason(g.reason).words, EndReason(g.end_reason).words if g.end_reason else "")
+            for g in Grant.objects.filter(person=found, ended_at__isnull=False)
+        ],
         "sessions": [(s, FactorKind(s.factor).words) for s in sessions.of(found)],
         "factors": [(f, TYPES[f.type].words) for f in factors.list_of(found)],
         "form": form or GrantForm(),
+        "end_form": end_form or EndForm(),
+        "unlock_form": unlock_form or UnlockForm(),
         "link": link,
         "may_manage": can(me, Permission.PEOPLE_MANAGE),
         "may_approve": can(me, Permission.PEOPLE_APPROVE),
@@ -253,7 +270,6 @@ def _own(
         "problem": problem,
         "codes": codes or [],
         "token": token,
-        "news": request.session.pop("news", ""),
         "recent": sessions.is_recent(request),
     }
     return render(request, "access_management/me.html", shown, status=status)

@@ -9,9 +9,10 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from strongroom.formats.leaf import Fact, Kind
+from strongroom.formats.refused import Refused
 from strongroom.policy import definitions
 from strongroom.policy.access_management.factors import FactorKind
-from strongroom.policy.access_management.models import SignedIn
+from strongroom.policy.access_management.models import CommandToken, SignedIn
 from strongroom.policy.least_privilege.actions import reference_of, wall_now
 from strongroom.policy.least_privilege.models import Person
 from strongroom.policy.least_privilege.roles import ROLES
@@ -21,6 +22,8 @@ KEY: Final = "signed-in"
 FACTOR_AT: Final = "factor-at"
 RECENT: Final = timedelta(minutes=10)
 """How old a factor's use may be for a dangerous act."""
+WAITS: Final = timedelta(minutes=15)
+"""How long a right password or a link waits for a factor."""
 SEEN_EVERY: Final = timedelta(seconds=30)
 IDLE_WITHOUT_ROLE: Final = 30
 LONGEST_WITHOUT_ROLE: Final = 12
@@ -35,9 +38,17 @@ SYSTEMS: Final = (
 
 
 def begin(request: HttpRequest, person: Person, factor: FactorKind, place: bytes) -> int:
-    """Sign a person in; returns how many of their earlier sessions this ended."""
+    """Sign a person in; returns how many of their earlier sessions this ended. Raises `Refused` for a closed account.
+
+    Whoever this browser was signed in for is out; their row ends with it. The person's row is held, so that of two
+    sign-ins at once one ends the other, and a lock or a leaver's moment that came meanwhile wins.
+    """
     now, me = wall_now(), reference_of(person)
     with transaction.atomic():
+        held = Person.objects.select_for_update().get(pk=person.pk)
+        if held.locked_at is not None or not held.is_active:
+            raise Refused("AM-8", "This account was closed meanwhile. Nothing was opened.")
+        give_way(request, to=person)
         ended = end_all(person=person, by=me)
         row = SignedIn(
             id=definitions.reference(), person=person, began_at=now, seen_at=now, factor=factor,
@@ -49,6 +60,25 @@ def begin(request: HttpRequest, person: Person, factor: FactorKind, place: bytes
     login(request, person, backend="django.contrib.auth.backends.ModelBackend")
     request.session[KEY], request.session[FACTOR_AT] = row.id.hex, now.timestamp()
     return ended
+
+
+def put_aside(request: HttpRequest) -> None:
+    """Sign this browser out before somebody begins to sign in at it: nothing of the one session reaches the other."""
+    before = _row(request)
+    if before is not None:
+        end(session=before, by=reference_of(before.person))
+    request.session.flush()
+
+
+def give_way(request: HttpRequest, *, to: Person) -> None:
+    """End the session of whoever sat here before somebody else; the journal says who took over from whom."""
+    before = _row(request)
+    if before is None or before.person_id == to.pk:
+        return
+    with transaction.atomic():
+        end(session=before, by=reference_of(to))
+        facts: dict[Fact, int | bytes] = {Fact.PERSON: reference_of(before.person), Fact.SESSION: before.pk.bytes}
+        journal.record(Kind.PERSON_SWITCHED, by=reference_of(to), facts=facts)
 
 
 def is_living(request: HttpRequest, person: Person) -> bool:
@@ -101,7 +131,8 @@ def end(*, session: SignedIn, by: bytes) -> None:
 
 @transaction.atomic
 def end_all(*, person: Person, by: bytes, but: uuid.UUID | None = None) -> int:
-    """End a person's sessions, but one where named; how many."""
+    """End a person's sessions, but one where named, and their token for the command line; how many sessions."""
+    CommandToken.objects.filter(person=person).delete()
     living = SignedIn.objects.select_for_update().filter(person=person, ended_at__isnull=True)
     found = [session for session in living if session.pk != but]
     for session in found:
@@ -118,6 +149,12 @@ def agent_words(agent: str) -> str:
     browser = next((word for sign, word in AGENTS if sign in agent), "Another browser")
     system = next((word for sign, word in SYSTEMS if sign in agent), "another system")
     return f"{browser} on {system}"
+
+
+def _row(request: HttpRequest) -> SignedIn | None:
+    """The living session of this browser."""
+    id_ = _id(request)
+    return SignedIn.objects.filter(pk=id_, ended_at__isnull=True).first() if id_ is not None else None
 
 
 def _id(request: HttpRequest) -> uuid.UUID | None:

@@ -33,7 +33,7 @@ def matching_step(secret: Secret, said: str, *, now: float, after: int) -> int |
     """The step whose code was said, newer than `after`; `None` where there is none."""
     current = int(now // STEP)
     for step in range(current - DRIFT, current + DRIFT + 1):
-        if step > after and hmac.compare_digest(code(secret, step), said):
+        if step > after and hmac.compare_digest(code(secret, step).encode(), said.encode()):
             return step
     return None
 

@@ -1,11 +1,14 @@
 """The ways in: passkey, password and code, an invitation, the first administrator; switch, step up, and the way out."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from django.contrib.auth import logout
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import Resolver404, resolve
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -14,9 +17,10 @@ from strongroom.formats.secret import Secret
 from strongroom.policy.access_management import actions, factors, lockout, sessions, totp
 from strongroom.policy.access_management.factors import FactorKind
 from strongroom.policy.access_management.forms import CodeForm, FirstAdministratorForm, PasswordForm, SignInForm
-from strongroom.policy.clauses.permissions import Permission, permission
+from strongroom.policy.clauses.permissions import Permission, declared, permission
 from strongroom.policy.encryption_and_storage import house
-from strongroom.policy.least_privilege.actions import reference_of
+from strongroom.policy.least_privilege.actions import reference_of, wall_now
+from strongroom.policy.least_privilege.gate import can
 from strongroom.policy.least_privilege.models import Person
 from strongroom.policy.least_privilege.roles import Role
 
@@ -41,8 +45,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             )
         except Refused as refused:
             return _door(request, "sign_in", refused, form=form)
-        request.session.flush()
-        request.session[WAITING] = person.pk
+        _begin_waiting(request, person)
         return redirect("code" if factors.can_sign_in(person) else "enrol")
     return _door(request, "sign_in", None, form=form)
 
@@ -70,11 +73,13 @@ def enrol(request: HttpRequest) -> HttpResponse:
     person = _waiting(request)
     if person is None or factors.can_sign_in(person):
         return redirect("sign-in")
+    form = CodeForm(request.POST or None)
+    problem = None
+    if not person.has_usable_password():  # a code would open nothing
+        return _door(request, "enrol", None, form=form, only_passkey=True)
     if SEALED not in request.session:
         request.session[SEALED] = house.seal("totp", totp.new_secret().bytes())
     secret = house.open("totp", request.session[SEALED])
-    form = CodeForm(request.POST or None)
-    problem = None
     if request.method == "POST" and form.is_valid():
         try:
             lockout.count_place(_place(request))
@@ -98,7 +103,7 @@ def enrol_passkey(request: HttpRequest) -> HttpResponse:
         return redirect("sign-in")
     try:
         lockout.count_place(_place(request))
-        factors.add_passkey(person=person, name="First passkey", credential=request.POST.get("credential", ""))
+        actions.enrol_passkey(person=person, credential=request.POST.get("credential", ""))
     except Refused as refused:
         return _door(request, "enrol", refused, form=CodeForm())
     return _enter(request, person, FactorKind.PASSKEY)
@@ -178,8 +183,7 @@ def first(request: HttpRequest, token: str) -> HttpResponse:
             password=Secret(data["password"]),
             roles=[Role(role) for role in data["roles"]],
         )
-        request.session.flush()
-        request.session[WAITING] = person.pk
+        _begin_waiting(request, person)
         return redirect("enrol")
     return render(request, "access_management/first.html", {"form": form}, status=422 if form.errors else 200)
 
@@ -187,10 +191,14 @@ def first(request: HttpRequest, token: str) -> HttpResponse:
 @permission(Permission.PUBLIC)
 @require_http_methods(["GET", "POST"])
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
-    """A new person sets a password, then a factor. The link works once."""
+    """A new person sets a password, then a factor; or goes on to a passkey alone. The link works once."""
     person = actions.invited(token)
     if person is None:
         raise Http404
+    if request.method == "POST" and "passkey-alone" in request.POST:
+        lockout.count_place(_place(request))
+        _begin_waiting(request, actions.accept_without_password(token))
+        return redirect("enrol")
     form = PasswordForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -198,8 +206,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
             person = actions.accept_invitation(token=token, password=Secret(form.cleaned_data["password"]))
         except Refused as refused:
             return _door(request, "invitation", refused, form=form, name=person.name)
-        request.session.flush()
-        request.session[WAITING] = person.pk
+        _begin_waiting(request, person)
         return redirect("enrol")
     return _door(request, "invitation", None, form=form, name=person.name)
 
@@ -217,8 +224,16 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 
 
 def _waiting(request: HttpRequest) -> Person | None:
-    """Who has given a right password, or used an invitation, in this session, and no factor yet."""
-    return Person.objects.filter(pk=request.session.get(WAITING, 0), is_active=True).first()
+    """Who has given a right password, or used an invitation, in this session a short while ago, and no factor yet."""
+    pk, since = request.session.get(WAITING, (0, 0.0))
+    is_fresh = wall_now() - datetime.fromtimestamp(since, UTC) < sessions.WAITS
+    return Person.objects.filter(pk=pk, is_active=True).first() if is_fresh else None
+
+
+def _begin_waiting(request: HttpRequest, person: Person) -> None:
+    """From here a factor leads on, for a quarter of an hour; whoever was signed in at this browser is out."""
+    sessions.put_aside(request)
+    request.session[WAITING] = [person.pk, wall_now().timestamp()]
 
 
 def _enter(request: HttpRequest, person: Person, kind: FactorKind, following: str = "") -> HttpResponse:
@@ -232,7 +247,7 @@ def _enter(request: HttpRequest, person: Person, kind: FactorKind, following: st
         request.session[NEWS] = "Your earlier session was ended: one person, one session."
     if actions.must_change_password(person):
         return redirect("password")
-    return HttpResponseRedirect(_safe(request, following) or "/")
+    return HttpResponseRedirect(_where(request, person, following))
 
 
 def _door(request: HttpRequest, template: str, problem: Refused | None, **shown: Any) -> HttpResponse:
@@ -243,10 +258,25 @@ def _door(request: HttpRequest, template: str, problem: Refused | None, **shown:
 
 def _safe(request: HttpRequest, address: str) -> str:
     """A path of ours, or nothing."""
-    mine = address.startswith("/") and url_has_allowed_host_and_scheme(
+    return address if _permission_of(request, address) is not None else ""
+
+
+def _where(request: HttpRequest, person: Person, address: str) -> str:
+    """There, where this person may go; else the first page: the next person is not refused what the last looked at."""
+    needed = _permission_of(request, address)
+    return address if needed is Permission.SIGNED_IN or (needed is not None and can(person, needed)) else "/"
+
+
+def _permission_of(request: HttpRequest, address: str) -> Permission | None:
+    """What a path of ours needs; nothing for any other address."""
+    if not address.startswith("/") or not url_has_allowed_host_and_scheme(
         address, {request.get_host()}, require_https=True
-    )
-    return address if mine else ""
+    ):
+        return None
+    try:
+        return declared(resolve(urlsplit(address).path).func)
+    except (Resolver404, ValueError):
+        return None
 
 
 def _place(request: HttpRequest) -> str:

@@ -9,7 +9,8 @@ from strongroom.formats.refused import Refused
 from strongroom.formats.secret import Secret
 from strongroom.policy import definitions
 from strongroom.policy.clauses.permissions import Permission
-from strongroom.policy.least_privilege.models import Grant, Person, Reason
+from strongroom.policy.least_privilege.gate import require
+from strongroom.policy.least_privilege.models import EndReason, Grant, Person, Reason
 from strongroom.policy.least_privilege.roles import ROLES, Role
 from strongroom.policy.logging_and_monitoring import journal, references
 
@@ -46,6 +47,9 @@ def grant_role(*, person: Person, role: Role, granted_by: Person | None, by: byt
 
 def propose_grant(*, person: Person, role: Role, reason: Reason, by: Person) -> Grant:
     """Propose a role for a reason. One other person approves it; while nobody else could, the proposer does (LP-1)."""
+    require(Permission.PEOPLE_MANAGE, of=by)
+    if not person.is_active:
+        raise Refused("AM-5", "This person has left.")
     now, me = definitions.now(), reference_of(by)
     try:
         with transaction.atomic():
@@ -61,6 +65,7 @@ def propose_grant(*, person: Person, role: Role, reason: Reason, by: Person) -> 
 
 def approve_grant(*, grant: Grant, by: Person) -> None:
     """The second pair of eyes: neither who proposed it nor whom it is for (LP-1)."""
+    require(Permission.PEOPLE_APPROVE, of=by)
     if by.pk in (grant.granted_by_id, grant.person_id):
         raise Refused("LP-1", "Somebody else approves this: not who proposed it, and not whom it is for.")
     with transaction.atomic():
@@ -71,11 +76,30 @@ def approve_grant(*, grant: Grant, by: Person) -> None:
 
 
 @transaction.atomic
-def end_grant(*, grant: Grant, by: bytes) -> None:
-    """Take a role away, or decline a proposal, from this moment on."""
+def end_grant(*, grant: Grant, reason: EndReason, by: bytes) -> None:
+    """Take a role away, or decline a proposal, from this moment on. Raises `Refused` for the last administrator's."""
+    if grant.role == Role.ADMINISTRATOR and grant.approved_at is not None:
+        keep_an_administrator(besides=grant.person_id)
     now = definitions.now()
-    if Grant.objects.filter(pk=grant.pk, ended_at__isnull=True).update(ended_at=now):
-        _journal(Kind.GRANT_ENDED, grant, by)
+    if Grant.objects.filter(pk=grant.pk, ended_at__isnull=True).update(ended_at=now, end_reason=reason):
+        _journal(Kind.GRANT_ENDED, grant, by, reason)
+
+
+def keep_an_administrator(*, besides: int) -> None:
+    """Raise `Refused` where nobody but this person administers. In a transaction: of two at once, one waits."""
+    others = Grant.objects.select_for_update().filter(role=Role.ADMINISTRATOR, ended_at__isnull=True).order_by("pk")
+    administer = [grant for grant in others if grant.approved_at is not None and grant.suspended_at is None]
+    people = Person.objects.filter(pk__in=[grant.person_id for grant in administer], is_active=True)
+    if not people.filter(locked_at__isnull=True).exclude(pk=besides).exists():
+        raise Refused("AM-4", "This is the last administrator. Give somebody else the role first.")
+
+
+@transaction.atomic
+def propose_grants_anew(*, person: Person, by: Person) -> None:
+    """Roles in force end and wait for somebody else: who replaced a person's factors could act as them (LP-1)."""
+    for grant in Grant.objects.select_for_update().filter(person=person, ended_at__isnull=True).order_by("pk"):
+        end_grant(grant=grant, reason=EndReason.NEW_FACTORS, by=reference_of(by))
+        propose_grant(person=person, role=Role(grant.role), reason=Reason(grant.reason), by=by)
 
 
 @transaction.atomic
@@ -125,7 +149,7 @@ def _approve(grant: Grant, by: Person) -> None:
     _journal(Kind.ROLE_GRANTED, grant, reference_of(by))
 
 
-def _journal(kind: Kind, grant: Grant, by: bytes) -> None:
+def _journal(kind: Kind, grant: Grant, by: bytes, reason: EndReason | None = None) -> None:
     now = definitions.now()
     journal.record(
         kind,
@@ -133,6 +157,6 @@ def _journal(kind: Kind, grant: Grant, by: bytes) -> None:
         facts={
             Fact.PERSON: references.of_person(grant.person_id, now),
             Fact.ROLE: ROLES[Role(grant.role)].number,
-            Fact.REASON: grant.reason,
+            Fact.REASON: reason or grant.reason,
         },
     )

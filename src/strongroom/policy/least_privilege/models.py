@@ -90,6 +90,33 @@ REASON_WORDS = {
 }
 
 
+class EndReason(IntEnum):
+    """Why a role ends. The numbers stand in the database and the journal, apart from those it was given for."""
+
+    NOT_NEEDED = 21
+    OTHER_JOB = 22
+    LEFT = 23
+    REVIEW = 24
+    MISTAKE = 25
+    DECLINED = 26
+    NEW_FACTORS = 27
+
+    @property
+    def words(self) -> str:
+        return END_WORDS[self]
+
+
+END_WORDS = {
+    EndReason.NOT_NEEDED: "no longer needed",
+    EndReason.OTHER_JOB: "does another job now",
+    EndReason.LEFT: "left",
+    EndReason.REVIEW: "a review of access",
+    EndReason.MISTAKE: "given by mistake",
+    EndReason.DECLINED: "declined",
+    EndReason.NEW_FACTORS: "all factors were replaced; approved anew",
+}
+
+
 class Grant(models.Model):
     """A role proposed for a person, by whom, why and approved by whom; ended, never deleted.
 
@@ -106,6 +133,7 @@ class Grant(models.Model):
     approved_by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
     suspended_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    end_reason = models.SmallIntegerField(null=True)
 
     objects = Grants.as_manager()
 

@@ -50,6 +50,7 @@ const use = async (form) => {
 if (window.PublicKeyCredential) {
   for (const form of document.querySelectorAll("form.passkey")) {
     form.hidden = false;
+    if (form.dataset.plain) continue; // asks the device for nothing yet; shown only where passkeys are known
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       use(form);
