@@ -271,6 +271,42 @@ def test_a_held_order_gets_no_label_until_it_is_let_go(bench: Bench) -> None:
     bench.queue(order)
 
 
+def test_a_label_that_a_hold_stopped_is_printed_once_the_order_is_let_go(bench: Bench) -> None:
+    from strongroom.application.despatch.actions import hold
+    from strongroom.application.despatch.rules import Hold
+    from strongroom.formats.leaf import Actor
+    from strongroom.policy.least_privilege.actions import create_person, grant_role
+    from strongroom.policy.least_privilege.roles import Role
+
+    (order,) = place(bench)
+    with bench.house.as_web():
+        manager = create_person(name="M", email=f"m{next(NAMES)}@example.invalid", password=None)
+        grant_role(person=manager, role=Role.MANAGER, granted_by=None, by=Actor.COMMAND.reference)
+    stopped = bench.queue(order)
+    with bench.house.as_web():
+        hold(order=bench.row(order), reason=Hold.STOCK_MISSING, by=manager)
+    bench.print()
+    assert bench.label(stopped).state == "stopped"
+    with bench.house.as_web():
+        hold(order=bench.row(order), reason=None, by=manager)
+    again = bench.queue(order)
+    bench.print()
+    bench.print()
+    assert bench.label(again).state == "confirmed"
+    assert len(bench.shop.rows("parcel")) == 1, "it is the same parcel"
+
+
+def test_an_order_whose_every_piece_left_elsewhere_says_so(bench: Bench) -> None:
+    from dataclasses import replace
+
+    (order,) = place(bench)
+    bench.shop.does("change_address", order.order_id)
+    order.status, order.items = "PARTIALLY_SHIPPED", [replace(i, fulfilled=i.quantity) for i in order.items]
+    bench.shop.receive()
+    with pytest.raises(Refused, match="every piece of this order left"):
+        bench.queue(order)
+
+
 def test_who_may_not_pack_prints_nothing(bench: Bench) -> None:
     from strongroom.application.despatch.actions import queue_label
     from strongroom.policy.least_privilege.actions import create_person

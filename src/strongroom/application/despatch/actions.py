@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 
 from strongroom.application.despatch import rules
 from strongroom.application.despatch.rules import Hold, Printable
@@ -57,9 +57,12 @@ def queue_label(*, order: Order, printer: Printer, by: Person, lines: dict[int, 
     with transaction.atomic():
         locked = _lock(order)
         _refuse_unless_printable(locked)
-        parcel = _next_parcel(locked, lines, by)
+        parcel = _next_parcel(locked, lines, by) or _without_label(locked)
         if parcel is None:
-            raise AlreadyPrinted(last_label(order=locked))
+            label = last_label(order=locked)
+            if label is None:
+                raise Refused("ES-5", "Amazon says that every piece of this order left. There is nothing to pack.")
+            raise AlreadyPrinted(label)
         return Queued(into_the_ledger(parcel, printer, PrintReason.FIRST, reference_of(by)), parcel)
 
 
@@ -182,10 +185,10 @@ def next_parcel(order: Order, by: Person) -> Parcel | None:
     return _next_parcel(locked, None, by)
 
 
-def last_label(*, order: Order) -> LabelPrint:
-    """The newest row of the ledger for an order that has one."""
+def last_label(*, order: Order) -> LabelPrint | None:
+    """The newest label of an order that was not stopped; `None` where it has none."""
     labels = LabelPrint.objects.filter(account_id=order.account_id, order_ref=order.ref)
-    return labels.exclude(state=PrintState.STOPPED).order_by("-queued_at")[0]
+    return labels.exclude(state=PrintState.STOPPED).order_by("-queued_at").first()
 
 
 def printable(order: Order) -> Printable:
@@ -231,6 +234,15 @@ def _next_parcel(order: Order, lines: dict[int, int] | None, by: Person) -> Parc
     return parcel
 
 
+def _without_label(order: Order) -> Parcel | None:
+    """A parcel that is here and whose label was stopped before it came out."""
+    labels = LabelPrint.objects.filter(
+        account_id=order.account_id, order_ref=order.ref, parcel=OuterRef("number")
+    ).exclude(state=PrintState.STOPPED)  # fmt: skip
+    here = Parcel.objects.filter(account_id=order.account_id, order_ref=order.ref, left_at__isnull=True)
+    return here.filter(~Exists(labels)).order_by("number").first()
+
+
 def pieces_of(order: Order) -> tuple[dict[int, int], list[dict[int, int]], dict[int, int]]:
     """Pieces ordered by line, pieces by parcel, and pieces that Amazon says left."""
     items = list(OrderItem.objects.filter(account_id=order.account_id, order_ref=order.ref))
@@ -253,8 +265,10 @@ def into_the_ledger(parcel: Parcel, printer: Printer, reason: PrintReason, me: b
         with transaction.atomic():
             label.save(force_insert=True)
     except IntegrityError:
-        order = Order.objects.get(account_id=parcel.account_id, ref=parcel.order_ref)
-        raise AlreadyPrinted(last_label(order=order)) from None
+        first = LabelPrint.objects.exclude(state__in=[PrintState.STOPPED, PrintState.LOST]).get(
+            account_id=parcel.account_id, order_ref=parcel.order_ref, parcel=parcel.number, reason=PrintReason.FIRST
+        )
+        raise AlreadyPrinted(first) from None
     _journal_print(Kind.LABEL_QUEUED, label, me)
     return label
 

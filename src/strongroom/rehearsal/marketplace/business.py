@@ -159,9 +159,12 @@ class Business:
         self._set(order_id, "SHIPPED")
 
     def ship_part(self, order_id: str) -> None:
+        """The first line leaves, or the half of an only line; an order of one piece cannot leave in part."""
         order = self.orders[order_id]
-        if order.status == "UNSHIPPED":
-            order.items[0] = replace(order.items[0], fulfilled=order.items[0].quantity)
+        first = order.items[0]
+        gone = first.quantity if len(order.items) > 1 else first.quantity // 2
+        if order.status == "UNSHIPPED" and gone:
+            order.items[0] = replace(first, fulfilled=gone)
             self._set(order_id, "PARTIALLY_SHIPPED")
 
     def cancel(self, order_id: str) -> None:

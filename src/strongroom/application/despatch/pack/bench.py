@@ -64,6 +64,8 @@ class Bench:
     result: dict[str, Any] = field(default_factory=dict)
     scanned: list[Any] = field(default_factory=list)
     checked: dict[str, int] = field(default_factory=dict)
+    turn: int = 0
+    """How many answers were given here: two of the same word in the same second are still two."""
 
     @classmethod
     def of(cls, request: HttpRequest) -> Self:
@@ -75,6 +77,7 @@ class Bench:
     def say(self, result: Result) -> None:
         """Show this, and put it first among the last five."""
         result.at = definitions.now().isoformat()
+        self.turn += 1
         self.result = asdict(result)
         if result.code or result.said:
             shown = {key: self.result[key] for key in ("word", "state", "icon", "code", "label", "account", "at")}
@@ -264,7 +267,7 @@ def _tracking(bench: Bench, number: str, by: Person) -> None:
     if order is None:
         return
     label = last_label(order=order)
-    if label.state in (PrintState.QUEUED, PrintState.UNKNOWN):
+    if label is None or label.state in (PrintState.QUEUED, PrintState.UNKNOWN):
         raise Refused("ES-4", "Its label has not come out yet, or nobody knows. Settle that first.")
     carrier = rules.carrier_of(number)
     if carrier == rules.OTHER and bench.carrier:
