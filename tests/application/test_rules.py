@@ -102,11 +102,20 @@ def test_an_order_that_gets_no_label_says_why(change: dict[str, object], words: 
 PIECES = st.dictionaries(st.integers(1, 5), st.integers(1, 9), min_size=1)
 
 
-@given(PIECES, st.lists(PIECES, max_size=3))
-def test_nothing_is_packed_twice(ordered: dict[int, int], parcels: list[dict[int, int]]) -> None:
-    left = rules.left_over(ordered, parcels, {})
+@given(PIECES, PIECES, PIECES, PIECES)
+def test_nothing_is_packed_twice(
+    ordered: dict[int, int], here: dict[int, int], gone: dict[int, int], told: dict[int, int]
+) -> None:
+    left = rules.left_over(rules.Pieces(ordered, here, gone, told))
     assert all(0 < n <= ordered[line] for line, n in left.items())
-    assert rules.left_over(ordered, [*parcels, left], {}) == {}
+    packed = {line: here.get(line, 0) + left.get(line, 0) for line in {*here, *left}}
+    assert rules.left_over(rules.Pieces(ordered, packed, gone, told)) == {}
+
+
+def test_a_parcel_that_is_here_is_not_the_one_that_amazon_saw_leave() -> None:
+    assert rules.left_over(rules.Pieces({1: 2}, {}, {}, {1: 1})) == {1: 1}
+    assert rules.left_over(rules.Pieces({1: 2}, {1: 1}, {}, {1: 1})) == {}
+    assert rules.left_over(rules.Pieces({1: 2}, {}, {1: 1}, {1: 1})) == {1: 1}, "that one was ours"
 
 
 @given(PIECES)

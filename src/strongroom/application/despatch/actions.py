@@ -4,11 +4,12 @@ Printing itself and telling Amazon are the worker's (`prints.py`, `shipments.py`
 """
 
 import uuid
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, Q
 
 from strongroom.application.despatch import rules
 from strongroom.application.despatch.rules import Hold, Printable
@@ -212,7 +213,7 @@ def _lock(order: Order) -> Order:
 
 def _next_parcel(order: Order, lines: dict[int, int] | None, by: Person) -> Parcel | None:
     """A new parcel with what is still here; `None` where everything is packed. Called with the order locked."""
-    free = rules.left_over(*pieces_of(order))
+    free = rules.left_over(pieces_of(order))
     wanted = free if lines is None else {line: n for line, n in lines.items() if n > 0}
     if not free:
         return None
@@ -243,14 +244,18 @@ def _without_label(order: Order) -> Parcel | None:
     return here.filter(~Exists(labels)).order_by("number").first()
 
 
-def pieces_of(order: Order) -> tuple[dict[int, int], list[dict[int, int]], dict[int, int]]:
-    """Pieces ordered by line, pieces by parcel, and pieces that Amazon says left."""
+def pieces_of(order: Order) -> rules.Pieces:
+    """Where the pieces of an order are; a parcel whose label Amazon sold may be counted by Amazon while it is here."""
     items = list(OrderItem.objects.filter(account_id=order.account_id, order_ref=order.ref))
-    parcels: dict[int, dict[int, int]] = {}
+    parcels = Parcel.objects.filter(account_id=order.account_id, order_ref=order.ref)
+    gone = set(parcels.filter(Q(left_at__isnull=False) | Q(purchase="bought")).values_list("number", flat=True))
+    packed: tuple[Counter[int], Counter[int]] = (Counter(), Counter())
     for item in ParcelItem.objects.filter(account_id=order.account_id, order_ref=order.ref):
-        parcels.setdefault(item.number, {})[item.line] = item.quantity
-    ordered = {item.line: item.quantity for item in items}
-    return ordered, list(parcels.values()), {item.line: item.quantity_fulfilled for item in items}
+        packed[item.number in gone][item.line] += item.quantity
+    return rules.Pieces(
+        {item.line: item.quantity for item in items}, packed[False], packed[True],
+        {item.line: item.quantity_fulfilled for item in items},
+    )  # fmt: skip
 
 
 def into_the_ledger(parcel: Parcel, printer: Printer, reason: PrintReason, me: bytes) -> LabelPrint:
@@ -311,7 +316,7 @@ def _leave(order: Order, parcel: Parcel, by: bytes) -> None:
         return
     gone_already = Parcel.objects.filter(account_id=order.account_id, order_ref=order.ref, left_at__isnull=False)
     left = [(found.left_at, _pieces(found)) for found in gone_already if found.left_at is not None]
-    gone = rules.fulfilled_at(ordered=pieces_of(order)[0], left=left)
+    gone = rules.fulfilled_at(ordered=pieces_of(order).ordered, left=left)
     if gone is not None:
         Order.objects.filter(account_id=order.account_id, ref=order.ref).update(
             fulfilled_at=gone, done_on=order.done_on or now

@@ -181,13 +181,26 @@ def _hold_words(held_for: int | None) -> str:
     return Hold(held_for).words if held_for is not None else ""
 
 
-def left_over(ordered: dict[int, int], parcels: Sequence[dict[int, int]], told: dict[int, int]) -> dict[int, int]:
-    """Pieces by line that are in no parcel yet; `told`: what Amazon says left already, whoever sent it."""
-    packed: dict[int, int] = {}
-    for parcel in parcels:
-        for line, pieces in parcel.items():
-            packed[line] = packed.get(line, 0) + pieces
-    free = {line: n - max(packed.get(line, 0), told.get(line, 0)) for line, n in ordered.items()}
+@dataclass(frozen=True)
+class Pieces:
+    """Pieces of an order by line: ordered; in parcels still here; in parcels Amazon may count; counted by Amazon."""
+
+    ordered: dict[int, int]
+    here: dict[int, int]
+    gone: dict[int, int]
+    told: dict[int, int]
+
+
+def left_over(pieces: Pieces) -> dict[int, int]:
+    """Pieces by line that are in no parcel yet.
+
+    What Amazon says left may be our own parcels or somebody else's, so the larger counts; a parcel that is still
+    here is neither.
+    """
+    free = {
+        line: n - pieces.here.get(line, 0) - max(pieces.gone.get(line, 0), pieces.told.get(line, 0))
+        for line, n in pieces.ordered.items()
+    }
     return {line: n for line, n in free.items() if n > 0}
 
 

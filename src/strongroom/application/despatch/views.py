@@ -119,7 +119,7 @@ def still_here(request: HttpRequest, ref: uuid.UUID) -> HttpResponse:
 def part(request: HttpRequest, ref: uuid.UUID) -> HttpResponse:
     """A label for some pieces only: the rest gets a parcel of its own later."""
     order = _find(ref)
-    free = rules.left_over(*actions.pieces_of(order))
+    free = rules.left_over(actions.pieces_of(order))
     form = PartForm(request.POST, free=free)
     printer = _printer(request)
     if not form.is_valid():
@@ -175,7 +175,7 @@ def decide(request: HttpRequest, label: uuid.UUID) -> HttpResponse:
 
 
 def _parcels(request: HttpRequest, order: Order, status: int = 200, **forms: Any) -> HttpResponse:
-    person, free = _person(request), rules.left_over(*actions.pieces_of(order))
+    person, free = _person(request), rules.left_over(actions.pieces_of(order))
     names = {p.pk: p.name for p in reads.printers()}
     shown = {
         "order": order,
