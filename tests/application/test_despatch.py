@@ -357,8 +357,8 @@ def test_amazon_is_told_of_a_parcel_and_knows_its_number(bench: Bench) -> None:
     bench.hand_over(order, "AB123456785GB")
     assert bench.tell() == 1
     assert order.status == "SHIPPED"
-    assert order.packages["1"]["trackingNumber"] == "AB123456785GB"
-    assert order.packages["1"]["carrierCode"] == "Royal Mail"
+    assert order.packages["8700001"]["trackingNumber"] == "AB123456785GB"
+    assert order.packages["8700001"]["carrierCode"] == "Royal Mail"
     assert bench.row(order).fulfilled_at is not None
     assert bench.tell() == 0, "told once"
 
@@ -398,7 +398,7 @@ def test_what_amazon_refuses_waits_for_a_person_who_corrects_it(bench: Bench) ->
     order.status = "UNSHIPPED"
     bench.hand_over(order, "CD987654321GB")
     assert bench.tell() == 1
-    assert order.packages["1"]["trackingNumber"] == "CD987654321GB"
+    assert order.packages["8700001"]["trackingNumber"] == "CD987654321GB"
 
 
 def test_a_part_shipment_goes_in_two_parcels_and_the_last_piece_fulfils(bench: Bench) -> None:

@@ -18,6 +18,8 @@ CODE_BITS: Final = 5 * CODE_CHARACTERS
 PREFIX: Final = "SR"
 LONGEST_SCAN: Final = 120
 SAME_SCAN_WITHIN: Final = timedelta(seconds=2)
+FIRST_PACKAGE: Final = 8_700_000
+"""Amazon replaces a package told again under its reference; other tools count from 1, and theirs stay theirs."""
 OPEN_AT_BENCH: Final = timedelta(minutes=30)
 """How long a bench remembers the order it packs: then a tracking number needs the order scanned again."""
 
@@ -179,6 +181,11 @@ def why_not_printed(order: Printable) -> str | None:
 
 def _hold_words(held_for: int | None) -> str:
     return Hold(held_for).words if held_for is not None else ""
+
+
+def package_reference(number: int) -> str:
+    """The reference under which Amazon is told of an order's parcel."""
+    return str(FIRST_PACKAGE + number)
 
 
 @dataclass(frozen=True)

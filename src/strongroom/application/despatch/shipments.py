@@ -77,7 +77,7 @@ def _tell(parcel: Parcel, client: Client) -> int:
     items, told = _items(parcel), Secret(number)
     pieces = {item.order_item_id: item.quantity for item in items}
     if parcel.asked and client.read_back(order.order_id).knows(
-        reference=str(parcel.number), tracking=told, pieces=pieces
+        reference=rules.package_reference(parcel.number), tracking=told, pieces=pieces
     ):
         return _known(parcel)
     _mark_asked(parcel)
@@ -85,7 +85,7 @@ def _tell(parcel: Parcel, client: Client) -> int:
     client.confirm_shipment(
         order_id=order.order_id,
         marketplace_id=order.marketplace,
-        reference=str(parcel.number),
+        reference=rules.package_reference(parcel.number),
         carrier=code,
         carrier_name=OTHER_NAME if code == OTHER else None,
         tracking=told,

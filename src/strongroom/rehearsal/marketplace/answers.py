@@ -1,9 +1,9 @@
 """What Amazon says of an order: the JSON of Orders v2026-01-01, only the datasets asked for and allowed."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from strongroom.rehearsal.marketplace.business import MARKETPLACES, Item, SimulatedOrder
+from strongroom.rehearsal.marketplace.moments import instant
 
 
 def order_json(order: SimulatedOrder, *, included: frozenset[str], roles: frozenset[str], now: float) -> dict[str, Any]:
@@ -43,10 +43,6 @@ def order_json(order: SimulatedOrder, *, included: frozenset[str], roles: frozen
                 "cancellationExecution": {"cancelledBy": "BUYER", "cancelReason": "NO_LONGER_NEEDED"}
             }
     return answer
-
-
-def instant(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _item(item: Item, order: SimulatedOrder, included: frozenset[str], currency: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final
 
+from strongroom.rehearsal.marketplace.moments import instant
 from strongroom.rehearsal.people import Person, gift_message, person
 
 HOUR: Final = 3600.0
@@ -164,8 +165,16 @@ class Business:
         first = order.items[0]
         gone = first.quantity if len(order.items) > 1 else first.quantity // 2
         if order.status == "UNSHIPPED" and gone:
-            order.items[0] = replace(first, fulfilled=gone)
-            self._set(order_id, "PARTIALLY_SHIPPED")
+            self.confirm_shipment(
+                order_id,
+                {
+                    "packageReferenceId": "1",
+                    "carrierCode": "Northmoor Parcels",
+                    "trackingNumber": f"NP{self._rng.randint(0, 10**12):012d}",
+                    "shipDate": instant(self.now),
+                    "orderItems": [{"orderItemId": first.item_id, "quantity": gone}],
+                },
+            )
 
     def cancel(self, order_id: str) -> None:
         if self.orders[order_id].status != "SHIPPED":

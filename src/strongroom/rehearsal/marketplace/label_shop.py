@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from strongroom.rehearsal.marketplace.answers import instant
 from strongroom.rehearsal.marketplace.business import DAY, HOUR, MARKETPLACES, Business, SimulatedOrder
 from strongroom.rehearsal.marketplace.faults import Fault, Switchboard
 from strongroom.rehearsal.marketplace.label_paper import FILE_TYPES, draw
+from strongroom.rehearsal.marketplace.moments import instant
 from strongroom.rehearsal.marketplace.problems import Answer, bad, moment, rows, table, text
 
 REQUIRED: Final = frozenset(

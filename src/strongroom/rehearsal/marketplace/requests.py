@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from strongroom.formats.clock import Clock
 from strongroom.rehearsal.marketplace import shipments
-from strongroom.rehearsal.marketplace.answers import instant, order_json
+from strongroom.rehearsal.marketplace.answers import order_json
 from strongroom.rehearsal.marketplace.business import MARKETPLACES, Business, SimulatedOrder
 from strongroom.rehearsal.marketplace.faults import Fault, Switchboard
 from strongroom.rehearsal.marketplace.label_shop import LabelShop
+from strongroom.rehearsal.marketplace.moments import instant
 from strongroom.rehearsal.marketplace.problems import Answer, moment
 
 DATASETS: Final = frozenset(
