@@ -15,10 +15,11 @@ from typing import Any
 
 from strongroom.command.installed import rehearsal_folder, show, tell
 from strongroom.installation import certificates
+from strongroom.installation.commands import LIVE
 from strongroom.installation.configuration import load
 from strongroom.installation.folders import Folders, default_data_folder
 from strongroom.installation.problems import CannotStart
-from strongroom.installation.running import LIVE, Running
+from strongroom.installation.running import Running
 from strongroom.rehearsal import demo
 from strongroom.rehearsal.installation import Rehearsal
 
@@ -61,6 +62,7 @@ def _demo(options: argparse.Namespace) -> int:
             hands_off=options.days - demo.LEFT_TO_PACKERS,
         ) as rehearsal,
     ):
+        _say_grade(rehearsal.running)
         report = demo.run(rehearsal, days=options.days, say=tell)
     tell(f"kept for inspection: {folder}")
     show(report, _words(report), as_json=options.json)
@@ -85,6 +87,7 @@ def _up_rehearsal(options: argparse.Namespace) -> int:
             hands_off=demo.DAYS - demo.LEFT_TO_PACKERS,
         ) as rehearsal,  # fmt: skip
     ):
+        _say_grade(rehearsal.running)
         if rehearsal.is_new:
             tell("A new rehearsal: living through its first month, under a minute.")
             demo.run(rehearsal, say=tell)
@@ -103,6 +106,7 @@ def _up_live(options: argparse.Namespace) -> int:
     if options.port:
         os.environ["STRONGROOM_WEB_PORT"] = str(options.port)
     with found.only_one(), Running(found, load(found.configuration), LIVE, pg_bindir=options.pg_bindir) as running:
+        _say_grade(running)
         unlock = ["--unlock-file", str(found.credentials / "unlock")] if found.has_credential("unlock") else []
         if not unlock and not (found.keys / "ring").exists():
             made = _create_with_passphrase(running)
@@ -113,6 +117,7 @@ def _up_live(options: argparse.Namespace) -> int:
         running.start_broker(*unlock)
         running.start_website()
         running.start_worker()
+        running.start_inspector()
         if made:
             tell(f"New journal. Keep these two lines elsewhere:\n{made.strip()}")
             tell(f"Certificate authority, SHA-256: {certificates.fingerprint(found.tls / 'ca.pem')}")
@@ -124,6 +129,12 @@ def _up_live(options: argparse.Namespace) -> int:
         tell(f"Strongroom: {running.address}")
         _until_stopped(running, lambda: None)
     return 0
+
+
+def _say_grade(running: Running) -> None:
+    """Root is told what keeps its processes from having a uid each; an ordinary user chose that."""
+    if os.getuid() == 0 and running.who.why:
+        tell(running.who.why)
 
 
 def _create_with_passphrase(running: Running) -> str:

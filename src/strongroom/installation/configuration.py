@@ -1,7 +1,9 @@
 """`strongroom.toml`: what an administrator may say. Secrets never stand in it; nothing in it turns a control off."""
 
 import difflib
+import ipaddress
 import os
+import re
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -75,6 +77,24 @@ class Company:
 
 
 @dataclass(frozen=True)
+class Network:
+    """Who may reach the website, as addresses or networks (NP-1), and what else listens on this machine (ET-3).
+
+    `other_listeners`: such as `tcp/22`; what carries no Amazon Information and is known.
+    """
+
+    allow: tuple[str, ...] = ()
+    other_listeners: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Backup:
+    """`targets`: folders that hold copies (ES-2); others are refused."""
+
+    targets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Configuration:
     """Every section, with where each value came from: default, file or environment."""
 
@@ -82,6 +102,8 @@ class Configuration:
     database: Database
     web: Web
     company: Company
+    network: Network
+    backup: Backup
     origins: dict[str, str]
 
     def origin(self, key: str) -> str:
@@ -90,7 +112,8 @@ class Configuration:
 
 
 _SECTIONS: Final[dict[str, Any]] = {
-    "marketplace": Marketplace, "database": Database, "web": Web, "company": Company,
+    "marketplace": Marketplace, "database": Database, "web": Web, "company": Company, "network": Network,
+    "backup": Backup,
 }  # fmt: skip
 
 
@@ -136,6 +159,23 @@ def _sensible(made: Configuration) -> None:
         raise CannotStart("[marketplace] label_at_most is less than nothing.", "Say 0 to buy no labels.")
     if not made.web.names:
         raise CannotStart("[web] names is empty.", "Name at least one host under which people reach the website.")
+    _sensible_network(made)
+
+
+def _sensible_network(made: Configuration) -> None:
+    for network in made.network.allow:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError:
+            raise CannotStart(
+                f"[network] allow: {network!r} is no address or network.", "Write such as 192.0.2.7 or 192.0.2.0/24."
+            ) from None
+    for other in made.network.other_listeners:
+        if not re.fullmatch(r"(tcp|udp)/[1-9][0-9]{0,4}", other):
+            raise CannotStart(f"[network] other_listeners: {other!r} is no listener.", "Write such as tcp/22.")
+    for target in made.backup.targets:
+        if not Path(target).is_absolute():
+            raise CannotStart(f"[backup] targets: {target!r} is no whole path.", "Begin it with /.")
 
 
 def _refuse_secrets(loaded: dict[str, Any], text: str, path: Path) -> None:
