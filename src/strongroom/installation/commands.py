@@ -10,9 +10,11 @@ from strongroom.formats.grade import Role
 from strongroom.formats.verdict_file import FOLDER, WANTED
 from strongroom.installation.configuration import Configuration
 from strongroom.installation.folders import Folders
-from strongroom.installation.identities import Identities
 
 SETTINGS: Final = "strongroom.website.settings"
+NOBODYS_HOME: Final = "/nonexistent"
+"""Libraries that look for a person's files find none, rather than a home that is closed to them."""
+PRIVILEGED: Final = 1024
 PEERS: Final = (Role.WEB, Role.WORKER, Role.INSPECTOR)
 """Who asks the key broker, besides people at a terminal."""
 
@@ -47,9 +49,9 @@ def broker(folders: Folders, entries: Entries, *more: str) -> list[str]:
     ]  # fmt: skip
 
 
-def peers(folders: Folders, who: Identities) -> list[str]:
-    """What tells the key broker its peers apart in service grade: the named socket, and whose uid is whose (ADR 10)."""
-    pairs = [part for role in PEERS for part in ("--peer", f"{role}:{who.roles[role].uid}")]
+def peers(folders: Folders, users: Mapping[Role, str]) -> list[str]:
+    """What tells the key broker its peers apart in service grade: the named socket, and who is whose user (ADR 10)."""
+    pairs = [part for role in PEERS for part in ("--peer", f"{role}:{users[role]}")]
     return ["--peers", str(folders.peers_socket), *pairs]
 
 

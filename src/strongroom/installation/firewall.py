@@ -9,12 +9,12 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from strongroom.formats.grade import Role
 from strongroom.installation.configuration import Configuration
-from strongroom.installation.identities import Identities
 from strongroom.installation.problems import CannotStart
 
 TABLE: Final = "strongroom"
@@ -25,17 +25,18 @@ FOLDER: Final = "firewall"
 DUMP: Final = "ruleset.json"
 """In the folder of sockets: what root last saw in the kernel, for the inspector, whom the kernel does not show it."""
 LOAD: Final = "Run: systemctl restart strongroom-firewall"
-SILENT: Final = (Role.BROKER, Role.INSPECTOR)
+SILENT: Final = (Role.BROKER, Role.INSPECTOR, Role.DATABASE)
 """Who never begins or answers a connection over a network."""
 
 
-def rules(configuration: Configuration, who: Identities) -> str:
-    """The rules as nft reads them. Loaded again they replace themselves in one transaction."""
+def rules(configuration: Configuration, users: Mapping[Role, str]) -> str:
+    """The rules as nft reads them; `users`: names or numbers, without those that others have too. Loaded again they
+    replace themselves in one transaction.
+    """
     networks = [ipaddress.ip_network(one) for one in configuration.network.allow]
     port = configuration.web.port
-    silent = [who.roles[role].uid for role in SILENT]
-    if Role.DATABASE not in who.shared and not configuration.database.host:
-        silent.append(who.roles[Role.DATABASE].uid)
+    silent = sorted(users[role] for role in SILENT if role in users)
+    web = users[Role.WEB]
     allowed = [
         f"        {family} saddr {{ {', '.join(map(str, sorted(found, key=str)))} }} tcp dport {port} accept"
         for family, version in (("ip", 4), ("ip6", 6))
@@ -57,9 +58,9 @@ def rules(configuration: Configuration, who: Identities) -> str:
             "    chain outgoing {",
             "        type filter hook output priority -10; policy accept;",
             '        oifname "lo" accept',
-            f"        meta skuid {{ {', '.join(map(str, sorted(silent)))} }} drop",
-            f"        meta skuid {who.roles[Role.WEB].uid} ct state established,related accept",
-            f"        meta skuid {who.roles[Role.WEB].uid} drop",
+            f"        meta skuid {{ {', '.join(silent)} }} drop",
+            f"        meta skuid {web} ct state established,related accept",
+            f"        meta skuid {web} drop",
             "    }",
             "}",
             "",

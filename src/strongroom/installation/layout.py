@@ -49,6 +49,7 @@ LAYOUT: Final = (
     Rule("tls/server.pem", None, 0o644),
     Rule("tls", None, 0o711),
     Rule("installation.json", None, 0o644),
+    Rule("firewall.json", None, 0o644),
     Rule("strongroom.toml", None, 0o644),
     Rule("broker.toml", None, 0o644),
     Rule("database.json", None, 0o644),

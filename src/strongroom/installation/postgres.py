@@ -3,6 +3,7 @@
 `postgres` runs as a direct child, so a kill -9 leaves no zombie that blocks the next start (`pg_ctl` would).
 """
 
+import grp
 import os
 import re
 import secrets
@@ -73,8 +74,9 @@ class Embedded:
     """
 
     def __init__(
-        self, *, binaries: Binaries, folder: Path, sockets: Path, log: Path, password: Secret, group: int | None = None
-    ) -> None:
+        self, *, binaries: Binaries, folder: Path, sockets: Path, log: Path, password: Secret,
+        group: int | str | None = None,
+    ) -> None:  # fmt: skip
         self._binaries = binaries
         self._folder = folder.absolute()
         self._sockets = sockets.absolute()
@@ -141,11 +143,15 @@ class Embedded:
 
     def run_as(self) -> dict[str, Any]:
         """Popen's arguments that drop root."""
-        return run_as.drop(self._owner, self._group)
+        return run_as.drop(self._owner, self._gid)
 
     def explain(self) -> CannotStart:
         """Why it did not start, from the end of its log."""
         return self._explained(self._tail(max(0, self._log.stat().st_size - 8192)) if self._log.exists() else "")
+
+    @property
+    def _gid(self) -> int | None:
+        return grp.getgrnam(self._group).gr_gid if isinstance(self._group, str) else self._group
 
     @property
     def _access(self) -> Path:
@@ -170,8 +176,8 @@ class Embedded:
         """PostgreSQL's user reaches its folders and programs; the modes of all folders above stay as they are."""
         if self._owner is None:
             return
-        os.chown(self._sockets, self._owner.pw_uid, self._owner.pw_gid if self._group is None else self._group)
-        self._sockets.chmod(0o700 if self._group is None else 0o750)
+        os.chown(self._sockets, self._owner.pw_uid, self._owner.pw_gid if self._gid is None else self._gid)
+        self._sockets.chmod(0o700 if self._gid is None else 0o750)
         for path in (self._folder.parent, self._sockets):
             if not run_as.can_reach(self._owner, path):
                 raise CannotStart(

@@ -85,6 +85,7 @@ def _become(identity: Identity, life: Life) -> None:
             _LIBC.prctl(_CAPBSET_DROP, number, 0, 0, 0)
     if life.capabilities:
         _checked(_LIBC.prctl(_KEEPCAPS, 1, 0, 0, 0))
+    os.umask(0o022)  # what is closed says so itself; what others should read must not depend on who started us
     os.setgroups(list(identity.groups))
     os.setresgid(identity.gid, identity.gid, identity.gid)
     os.setresuid(identity.uid, identity.uid, identity.uid)

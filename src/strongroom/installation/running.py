@@ -10,9 +10,9 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from strongroom.formats.grade import Role
 from strongroom.formats.secret import Secret
@@ -37,10 +37,6 @@ from strongroom.installation.postgres import PORT, Embedded, new_password, wait_
 from strongroom.installation.problems import CannotStart
 from strongroom.installation.process_flags import Capability, Life, die_with_parent
 from strongroom.installation.supervisor import Process, Supervisor, environment
-
-NOBODYS_HOME: Final = "/nonexistent"
-"""Libraries that look for a person's files find none, rather than a home that is closed to them."""
-PRIVILEGED: Final = 1024
 
 
 class Running:
@@ -144,7 +140,7 @@ class Running:
         pairs = [f"{name}:{channel.brokers.fileno()}" for name, channel in self.channels.items()]
         peers = [part for pair in pairs for part in ("--channel", pair)]
         if self.who.is_service:
-            peers += commands.peers(self.folders, self.who)
+            peers += commands.peers(self.folders, {role: str(one.uid) for role, one in self.who.roles.items()})
         self._start(
             "keybroker", Role.BROKER,
             commands.broker(self.folders, self.entries, "--ready-fd", "{ready}", *peers, *arguments),
@@ -214,7 +210,7 @@ class Running:
         capabilities: tuple[Capability, ...] = ()
         if role is Role.INSPECTOR:
             capabilities = (Capability.DAC_READ_SEARCH, Capability.SYS_PTRACE)
-        elif role is Role.WEB and self.configuration.web.port < PRIVILEGED:
+        elif role is Role.WEB and self.configuration.web.port < commands.PRIVILEGED:
             capabilities = (Capability.NET_BIND_SERVICE,)
         alone = role is Role.BROKER
         return Life(self.who.roles[role], capabilities, without_network=alone, locks_memory=alone)
@@ -224,25 +220,35 @@ class Running:
         environment = {**self._plain(role), **more.pop("environment", {})}
         return Process(name, arguments, environment, life=self.life(role), folder="/", **more)
 
+    def reach_database(self) -> None:
+        """A database that somebody else starts: wait until it answers."""
+        if self.configuration.database.host:
+            self.admin = self._external()
+        else:
+            self._wait_for(self._server(), alive=lambda: True)
+
     def prepare_cluster(self) -> Embedded:
         """The embedded server, its cluster made or taken over, not started."""
+        server = self._server()
+        database = self.who.roles[Role.DATABASE]
+        if self.who.is_service and Role.DATABASE not in self.who.shared:
+            cluster.adopt(self.folders.postgres, lambda folder: layout.hand_over(folder, database), database.uid)
+        server.prepare()
+        return server
+
+    def _server(self) -> Embedded:
         if not self.folders.has_credential("database-postgres"):
             self.folders.keep_credential("database-postgres", new_password())
-        if self.who.is_service and Role.DATABASE not in self.who.shared:
-            cluster.adopt(self.folders.postgres, lambda folder: layout.hand_over(folder, self.who.roles[Role.DATABASE]),
-                          self.who.roles[Role.DATABASE].uid)  # fmt: skip
-        server = Embedded(
+        return Embedded(
             binaries=find_binaries(self._pg_bindir), folder=self.folders.postgres,
             sockets=self.folders.run / "postgres", log=self.folders.logs / "postgres.log",
             password=self.folders.credential("database-postgres"),
             group=self.who.group if self.who.is_service else None,
         )  # fmt: skip
-        server.prepare()
-        return server
 
-    def wait_for_database(self, server: Embedded) -> None:
+    def _wait_for(self, server: Embedded, *, alive: Callable[[], bool]) -> None:
         """Until it answers; then how to reach it is known."""
-        wait_ready(server.parameters, alive=lambda: self.supervisor.alive("postgres"), explain=server.explain)
+        wait_ready(server.parameters, alive=alive, explain=server.explain)
         # Ours too: ALTER ROLE or ALTER DATABASE may have undone what its command line says.
         external.check(server.parameters, self.configuration.database.name)
         self.admin = server.parameters
@@ -255,7 +261,7 @@ class Running:
 
     def _plain(self, role: Role | None) -> dict[str, str]:
         """A child's environment but for what it is told; who is not the starter gets no home of somebody else's."""
-        home = {"HOME": NOBODYS_HOME} if self.life(role) is not None else {}
+        home = {"HOME": commands.NOBODYS_HOME} if self.life(role) is not None else {}
         return {**environment(), **home}
 
     def _embedded(self) -> dict[str, Any]:
@@ -266,7 +272,7 @@ class Running:
                 popen=server.run_as(), folder="/", prepare=server.prepare,
             )
         )  # fmt: skip
-        self.wait_for_database(server)
+        self._wait_for(server, alive=lambda: self.supervisor.alive("postgres"))
         return server.parameters
 
     def _external(self) -> dict[str, Any]:

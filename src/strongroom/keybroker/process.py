@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import fcntl
 import os
+import pwd
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -45,7 +46,7 @@ def parser(program: str) -> argparse.ArgumentParser:
     serve_.add_argument("--channel", action="append", default=[], metavar="PEER:FD", help="web, worker or inspector")
     serve_.add_argument("--socket", type=Path, help="named socket for the terminal")
     serve_.add_argument("--peers", type=Path, help="named socket for peers that are told apart by uid")
-    serve_.add_argument("--peer", action="append", default=[], metavar="PEER:UID", help="whose uid is whose")
+    serve_.add_argument("--peer", action="append", default=[], metavar="PEER:USER", help="who is whose user or uid")
     serve_.add_argument("--config", type=Path, help="broker.toml: lower lives, lower budgets")
     serve_.add_argument("--outside-checkpoint", type=Path, help="signed head kept elsewhere, to extend")
     serve_.add_argument("--ready-fd", type=int, help="descriptor to write a line to when serving")
@@ -154,10 +155,14 @@ def _uids(pairs: list[str]) -> dict[int, Peer]:
     """Whose uid is whose. A uid that stood for two peers would have the rights of both."""
     found: dict[int, Peer] = {}
     for pair in pairs:
-        name, _, uid = pair.partition(":")
-        if not uid.isdecimal() or name.upper() not in Peer.__members__:
-            raise ValueError(f"--peer {pair}: say PEER:UID with web, worker or inspector")
-        if found.setdefault(int(uid), Peer[name.upper()]) is not Peer[name.upper()]:
+        name, _, user = pair.partition(":")
+        if name.upper() not in Peer.__members__:
+            raise ValueError(f"--peer {pair}: say PEER:USER with web, worker or inspector")
+        try:
+            uid = int(user) if user.isdecimal() else pwd.getpwnam(user).pw_uid
+        except KeyError:
+            raise ValueError(f"--peer {pair}: there is no such user") from None
+        if found.setdefault(uid, Peer[name.upper()]) is not Peer[name.upper()]:
             raise ValueError(f"--peer {pair}: this uid is another peer's too")
     return found
 
@@ -189,11 +194,16 @@ def _secret(options: argparse.Namespace) -> tuple[Unlocks, bytes]:
 
 
 def _read_private(path: Path) -> bytes:
-    """A secret file: ours, not a link, readable by nobody else, at least 32 bytes."""
+    """A secret file: ours, not a link, readable by nobody else, at least 32 bytes.
+
+    A service manager keeps its own and lets its service read by an access list, which shows as the group's mode.
+    """
+    handed = os.environ.get("CREDENTIALS_DIRECTORY") == str(path.parent)
+    owners, others = ((os.getuid(), 0), 0o007) if handed else ((os.getuid(),), 0o077)
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         state = os.fstat(file.fileno())
-        if state.st_mode & 0o077 or state.st_uid != os.getuid():
+        if state.st_mode & others or state.st_uid not in owners:
             raise ValueError(f"{path.name}: a secret file belongs to this user and has mode 0600 (chmod 600)")
         data = file.read(MOST_SECRET)
     if len(data) < 32:

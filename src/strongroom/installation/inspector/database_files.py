@@ -17,12 +17,13 @@ MOST: Final = 500_000
 LONGEST: Final = 1 << 20
 WATCHED: Final = re.compile(
     r"^\s*(log_\w+|logging_collector|debug_print_\w+|\w+_preload_libraries|archive_\w+|listen_addresses|"
-    r"unix_socket_permissions|fsync|full_page_writes|hba_file|ssl\w*|password_encryption)\s*(?:=\s*|\s)(.*)$"
+    r"unix_socket_permissions|fsync|full_page_writes|hba_file|ssl\w*|password_encryption|include\w*)(?:\s|=)",
+    re.IGNORECASE,
 )
-HARMLESS: Final = {
-    "log_timezone": None, "log_file_mode": None, "log_rotation_age": None, "log_rotation_size": None,
-    "log_filename": None, "log_directory": None, "log_line_prefix": None, "log_truncate_on_rotation": None,
-}  # fmt: skip
+HARMLESS: Final = frozenset(
+    {"log_timezone", "log_file_mode", "log_rotation_age", "log_rotation_size", "log_filename", "log_directory",
+     "log_line_prefix", "log_truncate_on_rotation"}
+)  # fmt: skip
 """Settings of files and names of logs, which put nothing into them."""
 AUTO: Final = "postgresql.auto.conf"
 
@@ -87,7 +88,8 @@ def _settings(auto: Path, seen: Seen) -> None:
     except OSError as why:
         seen.cannot(f"{AUTO} cannot be read: {why.strerror}.")
         return
-    names = [match[1] for line in text.splitlines() if (match := WATCHED.match(line)) and match[1] not in HARMLESS]
+    found = [match[1].lower() for line in text.splitlines() if (match := WATCHED.match(line))]
+    names = [name for name in found if name not in HARMLESS]
     seen.saw("auto_settings", sorted(names))
     for name in names:
         seen.problem(f"{AUTO} sets {name}.", f"Find out who wanted it, then run: ALTER SYSTEM RESET {name}")

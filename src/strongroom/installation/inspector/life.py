@@ -26,6 +26,9 @@ from strongroom.installation.inspector.seen import Surroundings
 NO_TIME: Final = "The key broker does not tell the time, so that this verdict's age is not known."
 
 RESTS_TIMES: Final = 10
+PAUSES_TIMES: Final = 4
+LONGEST_PAUSE: Final = 5.0
+"""What is due, not asked for, leaves the machine to others: matters where time runs fast, as in a rehearsal."""
 
 
 @dataclass
@@ -57,14 +60,20 @@ class Inspector:
         self._turns = {plan.look: _Turn() for plan in plans}
         self._told = 0
         self._grade = Kind.SINGLE_USER
+        self._pause_until = 0.0
 
     def round(self) -> int:
         """One look at what is due; returns how many looks were taken."""
         now = self._now()
-        due = [plan for plan in self._plans if self._is_due(plan, now)]
-        for plan in due:
-            self.take(plan)
-        return len(due)
+        taken = 0
+        for plan in self._plans:
+            turn = self._turns[plan.look]
+            first = turn.took == 0.0
+            if self._is_asked(plan) or (self._is_due(plan, now) and (first or time.monotonic() >= self._pause_until)):
+                self.take(plan)
+                self._pause_until = time.monotonic() + min(LONGEST_PAUSE, PAUSES_TIMES * turn.took)
+                taken += 1
+        return taken
 
     def take(self, plan: Plan) -> Verdict:
         """Take one look and write its verdict."""
@@ -107,14 +116,14 @@ class Inspector:
                 raise NotTheirs("service grade is root's to say") from None
             return found
 
+    def _is_asked(self, plan: Plan) -> bool:
+        turn = self._turns[plan.look]
+        return self._asked(plan) != turn.asked and time.monotonic() - turn.began >= self._rest
+
     def _is_due(self, plan: Plan, now: int | None) -> bool:
         turn = self._turns[plan.look]
         real = time.monotonic() - turn.began
-        if real < self._rest:
-            return False
-        if self._asked(plan) != turn.asked:
-            return True
-        if real < RESTS_TIMES * turn.took:  # a long look leaves the machine to others, also where time runs fast
+        if real < max(self._rest, RESTS_TIMES * turn.took):
             return False
         return real >= plan.every or (now is not None and now - turn.at >= plan.every * 1000)
 

@@ -1,6 +1,7 @@
 """Look `listeners`: every listening socket with who holds it (ET-2, ET-3)."""
 
 import ipaddress
+import os
 import socket
 import struct
 from collections.abc import Iterator
@@ -51,7 +52,8 @@ def look(around: Surroundings, seen: Seen) -> None:
     holders = dict(processes.descriptors())
     told: dict[str, list[str]] = {"ours": [], "foreign": [], "unlisted": []}
     heard: set[Listener] = set()
-    for found in _internet(holders):
+    views = _views(list(roles))
+    for found in (found for view in views for found in _internet(view, holders)):
         wanted = _wanted(around, found)
         process = everybody.get(found.pid or 0)
         kind = _kind(around, found, process, wanted, ours=found.pid in roles or around.role_of(found.uid) is not None)
@@ -65,7 +67,7 @@ def look(around: Surroundings, seen: Seen) -> None:
                 f"End it, or list it as `{found.kind}/{found.port}` in [network] other_listeners if it carries no"
                 " Amazon Information.",
             )
-    heard |= _unix(around, seen, holders, told["ours"])
+    heard |= _unix(around, seen, views, holders, told["ours"])
     for name, words in told.items():
         seen.saw(name, sorted(words))
     silent = [one for one in around.description.listeners if one not in heard]
@@ -76,7 +78,7 @@ def look(around: Surroundings, seen: Seen) -> None:
 
 def listening() -> list[str]:
     """What listens on this machine now, as the configuration lists it (`tcp/22`)."""
-    return sorted({f"{found.kind}/{found.port}" for found in _internet({})})
+    return sorted({f"{found.kind}/{found.port}" for found in _internet(PROC / "self" / "net", {})})
 
 
 def _kind(around: Surroundings, found: Found, process: Process | None, wanted: Listener | None, *, ours: bool) -> str:
@@ -121,9 +123,19 @@ def _holder(found: Found, process: Process | None) -> str:
     return f"{process.name}, uid {found.uid}" if process is not None else f"uid {found.uid}"
 
 
-def _internet(holders: dict[str, int]) -> Iterator[Found]:
+def _views(pids: list[int]) -> list[Path]:
+    """The network as we see it, and as each process of ours does that has another one, as the key broker."""
+    networks = {processes.network_of(os.getpid()): PROC / "self" / "net"}
+    for pid in pids:
+        network = processes.network_of(pid)
+        if network is not None:
+            networks.setdefault(network, PROC / str(pid) / "net")
+    return list(networks.values())
+
+
+def _internet(view: Path, holders: dict[str, int]) -> Iterator[Found]:
     for name, state in STATES.items():
-        for words in _lines(PROC / "self" / "net" / name):
+        for words in _lines(view / name):
             if words[3] == state:
                 address, port = words[1].rsplit(":", 1)
                 yield Found(name[:3], _from_hex(address), int(port, 16), int(words[7]), holders.get(words[9]))
@@ -132,7 +144,7 @@ def _internet(holders: dict[str, int]) -> Iterator[Found]:
 def _lines(path: Path) -> Iterator[list[str]]:
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:  # a kernel without IPv6
+    except OSError:  # a kernel without IPv6, or a process that has just ended
         return
     for line in text.splitlines()[1:]:
         yield line.split()
@@ -145,11 +157,13 @@ def _from_hex(words: str) -> str:
     return socket.inet_ntop(socket.AF_INET if len(numbers) == 1 else socket.AF_INET6, packed)
 
 
-def _unix(around: Surroundings, seen: Seen, holders: dict[str, int], told: list[str]) -> set[Listener]:
+def _unix(
+    around: Surroundings, seen: Seen, views: list[Path], holders: dict[str, int], told: list[str]
+) -> set[Listener]:  # fmt: skip
     """Named sockets in our folders: each must be wanted, and belong to whom it should."""
     here = (str(around.folders.data.resolve()), str(around.folders.run.resolve()), str(around.folders.run))
     heard = set()
-    for words in _lines(PROC / "self" / "net" / "unix"):
+    for words in (words for view in views for words in _lines(view / "unix")):
         if len(words) < 8 or not int(words[3], 16) & ACCEPTS:
             continue
         path = " ".join(words[7:])

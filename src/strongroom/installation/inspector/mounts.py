@@ -17,6 +17,8 @@ NETWORK: Final = frozenset(
      "davfs", "ncpfs", "virtiofs", "beegfs", "orangefs"}
 )  # fmt: skip
 MEMORY: Final = frozenset({"tmpfs", "ramfs"})
+NOTHING: Final = "/systemd/inaccessible/"
+"""What a service manager mounts over what a unit may not see."""
 SYS: Final = Path("/sys/dev/block")
 _OCTAL: Final = re.compile(r"\\([0-7]{3})")
 
@@ -121,7 +123,7 @@ def _below(around: Surroundings, here: list[Mount], seen: Seen, view: str = "") 
     data = around.folders.data.resolve()
     foreign = []
     for at, mount in enumerate(here):
-        if mount.point == data or not mount.point.is_relative_to(data):
+        if mount.point == data or not mount.point.is_relative_to(data) or NOTHING in str(mount.root):
             continue
         under = _covering(mount.point.parent, here[:at]) or _covering(mount.point.parent, here)
         if under is not None and mount.device == under.device:

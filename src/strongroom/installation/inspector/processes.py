@@ -53,7 +53,8 @@ def living() -> dict[int, Process]:
 def ours(around: Surroundings, everybody: Mapping[int, Process]) -> dict[int, Role | None]:
     """Our processes with their roles; without one where uid, name and unit do not tell.
 
-    Under a supervisor: what descends from it. Under a service manager: what runs in our units.
+    Under a supervisor: its recorded children with what descends from them, and in service grade what else it started
+    under our uids. Under a service manager: what runs in our units.
     """
     if around.description.managed_by == "units":
         found = {pid: UNIT.search(process.unit) for pid, process in everybody.items()}
@@ -62,8 +63,9 @@ def ours(around: Surroundings, everybody: Mapping[int, Process]) -> dict[int, Ro
     roles: dict[int, Role | None] = {}
     for pid in everybody:
         top = _below(around.supervisor, pid, everybody)
-        if top is not None:
-            roles[pid] = record.get(top) or around.role_of(everybody[pid].uid)
+        role = record.get(top or 0) or around.role_of(everybody[pid].uid)
+        if top is not None and role is not None:
+            roles[pid] = role
     return roles
 
 

@@ -73,7 +73,7 @@ class Seen:
         return fit[0], fit[1]
 
 
-MOST_TOLD: Final = 20
+MOST_TOLD: Final = 40
 """Sentences a person reads; a verdict of thousands would not fit either."""
 Look = Callable[[Surroundings, Seen], None]
 
