@@ -55,10 +55,10 @@ def as_uid(uid: int, arguments: Sequence[str], **more: str) -> subprocess.Comple
     )  # fmt: skip
 
 
-def take(rehearsal: Rehearsal, look: Look, *, inside: str = "") -> Verdict:
+def take(rehearsal: Rehearsal, look: Look, *, inside: str = "", spaces: Sequence[str] = ("--mount",)) -> Verdict:
     """One look by a real inspector process with its own uid and rights.
 
-    `inside`: shell commands before it, in a mount and network namespace of their own, such as a planted fault's.
+    `inside`: shell commands of root's before it, such as a planted fault's, in namespaces of their own (`spaces`).
     """
     folders, who = rehearsal.folders, rehearsal.running.who.roles[Role.INSPECTOR]
     with tempfile.TemporaryDirectory(prefix="sr-look-") as made:
@@ -70,17 +70,22 @@ def take(rehearsal: Rehearsal, look: Look, *, inside: str = "") -> Verdict:
         become = ["setpriv", f"--reuid={who.uid}", f"--regid={who.gid}", "--clear-groups", "--no-new-privs",
                   f"--inh-caps={RIGHTS}", f"--ambient-caps={RIGHTS}", "--"]  # fmt: skip
         ran = subprocess.run(
-            _within([*become, *command], inside), capture_output=True, text=True, check=False, cwd="/", timeout=180
+            _within([*become, *command], inside, spaces),
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd="/",
+            timeout=180,
         )
         path = Path(made) / f"{look}.json"
         assert path.exists(), ran.stderr
         return verdict.decode(path.read_bytes())
 
 
-def _within(command: list[str], inside: str) -> list[str]:
+def _within(command: list[str], inside: str, spaces: Sequence[str]) -> list[str]:
     if not inside:
         return command
-    return ["unshare", "--mount", "--propagation", "private", "sh", "-ec", f'{inside}\nexec "$@"', "sh", *command]
+    return ["unshare", *spaces, "sh", "-ec", f'{inside}\nexec "$@"', "sh", *command]
 
 
 @contextmanager
