@@ -199,9 +199,11 @@ class Running:
             told["STRONGROOM_BROKER_CHANNEL"] = str(self.channels[role].peers.fileno())
         elif role in commands.PEERS:
             told["STRONGROOM_BROKER_SOCKET"] = str(self.folders.peers_socket)
-        if "CREDENTIALS_DIRECTORY" in os.environ:
+        known = Role(role) if role in commands.PEERS else None
+        # What a service manager handed to us is closed to others; they read their own files.
+        if "CREDENTIALS_DIRECTORY" in os.environ and self.life(known) is None:
             told["CREDENTIALS_DIRECTORY"] = os.environ["CREDENTIALS_DIRECTORY"]
-        return {**self._plain(Role(role) if role in commands.PEERS else None), **told}
+        return {**self._plain(known), **told}
 
     def life(self, role: Role | None) -> Life | None:
         """Whom a process of this role becomes; nobody else in single-user grade, and for the owner's own (`None`)."""

@@ -120,7 +120,7 @@ def _broker(plan: Plan) -> str:
         {
             "PrivateNetwork": "yes", "LimitMEMLOCK": "infinity",
             "ReadWritePaths": " ".join(map(_path, (folders.keys, folders.journal, folders.terminal_socket.parent))),
-            "LoadCredential": [f"unlock:{_path(folders.credentials / 'unlock')}"] if plan.unlock else None,
+            "LoadCredential": [f"unlock:{_raw(folders.credentials / 'unlock')}"] if plan.unlock else None,
             "InaccessiblePaths": _hidden(folders.postgres, folders.tls),
         },
     )  # fmt: skip
@@ -138,8 +138,8 @@ def _web(plan: Plan) -> str:
         "web", Role.WEB, arguments,
         {
             "LoadCredential": [
-                *(f"{name}:{_path(path)}" for name, path in given.items()),
-                f"web-key:{_path(folders.tls / 'server.key')}",
+                *(f"{name}:{_raw(path)}" for name, path in given.items()),
+                f"web-key:{_raw(folders.tls / 'server.key')}",
             ],
             "Environment": _environment(plan, "web"), "ReadWritePaths": _path(folders.data / "website"),
             "RestrictAddressFamilies": "AF_UNIX AF_INET AF_INET6", "IPAddressAllow": allowed,
@@ -159,7 +159,7 @@ def _worker(plan: Plan) -> str:
     return _service(
         "worker", Role.WORKER, commands.worker(LIVE),
         {
-            "LoadCredential": [f"{name}:{_path(folders.credentials / name)}" for name in given],
+            "LoadCredential": [f"{name}:{_raw(folders.credentials / name)}" for name in given],
             "Environment": _environment(plan, "worker"), "ReadWritePaths": _path(folders.data / WANTED),
             "RestrictAddressFamilies": "AF_UNIX AF_INET AF_INET6", "IPAddressDeny": None,
             "InaccessiblePaths": _hidden(folders.keys, folders.postgres),
@@ -204,7 +204,7 @@ def _firewall_look(plan: Plan) -> str:
     dump = plan.folders.run / firewall.FOLDER / firewall.DUMP
     hard = {
         **HARD, "Type": "oneshot", "Restart": None, "RestartSec": None, "ExecStart": "/usr/sbin/nft -j list ruleset",
-        "StandardOutput": f"truncate:{_path(dump)}", "RestrictAddressFamilies": "AF_NETLINK AF_UNIX",
+        "StandardOutput": f"truncate:{_raw(dump)}", "RestrictAddressFamilies": "AF_NETLINK AF_UNIX",
         "CapabilityBoundingSet": "CAP_NET_ADMIN",
     }  # fmt: skip
     return _text({"Unit": {"Description": "Strongroom: write the firewall's rules down"}, "Service": hard})
@@ -274,6 +274,11 @@ def _word(text: str, *, command: bool = False) -> str:
 
 def _path(path: Path) -> str:
     return _word(str(path))
+
+
+def _raw(path: Path) -> str:
+    """A path where systemd takes the rest of the line as it is."""
+    return str(path).replace("%", "%%")
 
 
 def _hidden(*folders: Path) -> str:
