@@ -98,7 +98,11 @@ def _remove_units(report: Report) -> None:
 
 
 def _remove_users(report: Report) -> None:
+    """Also where a process of that number lives: it is none of ours any more, they were stopped."""
     for name in NAMED.values():
-        subprocess.run(["userdel", name], capture_output=True, check=False)
+        subprocess.run(["userdel", "--force", name], capture_output=True, check=False)
     subprocess.run(["groupdel", GROUP], capture_output=True, check=False)
-    report.done.append(f"Users were removed: {', '.join(NAMED.values())}.")
+    left = [name for name in NAMED.values() if service.exists(name)]
+    if left:
+        report.left.append(f"Users that could not be removed: {', '.join(left)}; remove them with userdel.")
+    report.done.append(f"Users were removed: {', '.join(name for name in NAMED.values() if name not in left)}.")

@@ -132,7 +132,7 @@ def _stop(report: Report) -> bool:
 
 
 def _make_users(report: Report) -> None:
-    missing = [name for name in NAMED.values() if not _exists(name)]
+    missing = [name for name in NAMED.values() if not exists(name)]
     _write(Path("/"), SYSUSERS, units.sysusers(), report)
     if not missing:
         return
@@ -143,13 +143,14 @@ def _make_users(report: Report) -> None:
         _run(["groupadd", "--system", "--force", GROUP])
         for name in missing:
             _run(["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", name])
-    still = [name for name in NAMED.values() if not _exists(name)]
+    still = [name for name in NAMED.values() if not exists(name)]
     if still:
         raise CannotStart(f"The users {', '.join(still)} could not be made.", "Make them as system users yourself.")
     report.done.append(f"Users made: {', '.join(missing)}.")
 
 
-def _exists(name: str) -> bool:
+def exists(name: str) -> bool:
+    """Whether this machine has a user of that name."""
     try:
         pwd.getpwnam(name)
     except KeyError:
