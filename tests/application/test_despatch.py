@@ -88,7 +88,7 @@ def bench(house: House, folder: Path) -> Iterator[Bench]:
             packer = create_person(name=f"Packer {number}", email=f"packer{number}@example.invalid", password=None)
             grant_role(person=packer, role=Role.PACKER, granted_by=None, by=Actor.COMMAND.reference)
             printer = add_known(
-                name=f"T-{number}", place="Test bench", uri=server.uri, fingerprint=fetch_fingerprint(server.uri),
+                name=f"T-{number}", place=house.place(), uri=server.uri, fingerprint=fetch_fingerprint(server.uri),
                 form="pdf", second=None, by=Actor.COMMAND.reference,
             )  # fmt: skip
         yield Bench(house, shop, server, packer, printer)
@@ -194,7 +194,7 @@ def test_a_second_printer_takes_over_while_the_first_is_down(bench: Bench, folde
     with PrinterServer(certificate=certificate, key=key) as second:
         with bench.house.as_web():
             other = add_known(
-                name=f"{bench.printer.name}b", place="Test", uri=second.uri, fingerprint=fetch_fingerprint(second.uri),
+                name=f"{bench.printer.name}b", place=bench.house.place(), uri=second.uri, fingerprint=fetch_fingerprint(second.uri),
                 form="pdf", second=None, by=Actor.COMMAND.reference,
             )  # fmt: skip
             Printer.objects.filter(pk=bench.printer.pk).update(second=other)

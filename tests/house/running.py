@@ -68,6 +68,15 @@ class House:
             connection.close()
             connection.settings_dict.update(worker)
 
+    def place(self) -> str:
+        """A recorded place, as every printer needs one (GS-1). Within `as_web`."""
+        from strongroom.formats.leaf import Actor
+        from strongroom.policy.encryption_and_storage.registers import record_known_place
+
+        by = Actor.REHEARSAL.reference
+        record_known_place(name="Test bench", kind="bench", controls="Nobody but this test comes here", by=by)
+        return "Test bench"
+
     @contextmanager
     def shop(self, **business: Any) -> Iterator["Shop"]:
         """A selling account of its own with its own simulated Amazon."""
@@ -158,7 +167,7 @@ def running_house(folder: Path) -> Iterator[House]:
         unlock.write_bytes(os.urandom(32))
         running.create_keys("--unlock-file", str(unlock))
         running.start_database()
-        running.migrate()
+        running.migrate(at=rehearsal.clock.wall())
         running.start_broker("--unlock-file", str(unlock))
         os.environ.update(running.environment("worker"))
         from strongroom.website.process import begin

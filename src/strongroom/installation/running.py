@@ -101,13 +101,17 @@ class Running:
             raise CannotStart(f"The key ring was not made. {made.stderr.strip()}", "Look at the folder keys.")
         return made.stdout
 
-    def migrate(self) -> None:
-        """The schema, as the owner, in a process of its own that ends before others begin."""
+    def migrate(self, at: float | None = None) -> None:
+        """The schema, as the owner, in a process of its own that ends before others begin.
+
+        at: when an installation made now was made, seconds since 1970; a rehearsal's clock says another than the wall.
+        """
         if not self.folders.has_credential("django-secret-key"):
             self.folders.keep_credential("django-secret-key", Secret(secrets.token_urlsafe(48)))
         done = subprocess.run(
             [sys.executable, *self.entries.migrate, "--mode", self.entries.mode, "--company",
-             self.configuration.company.name, "--origin", str(self.folders.keys / "origin")],
+             self.configuration.company.name, "--origin", str(self.folders.keys / "origin"),
+             *(["--at", str(at)] if at is not None else [])],
             capture_output=True, text=True, check=False, env=self.environment("owner"),
         )  # fmt: skip
         if done.returncode != 0:

@@ -20,7 +20,7 @@ from strongroom.rehearsal.clock import ClockDriver
 from strongroom.rehearsal.marketplace.business import MARKETPLACES
 from strongroom.rehearsal.marketplace.control import Control
 from strongroom.rehearsal.sample_people import FILE
-from strongroom.rehearsal.worker import SLOT
+from strongroom.rehearsal.worker import SLOT, WATCH_SLOT
 
 CLIENT_ID: Final = "amzn1.application-oa2-client.rehearsal"
 STEP_WITHIN: Final = 60.0
@@ -70,7 +70,7 @@ class Rehearsal:
         self._start_printer()
         self.running.create_keys("--unlock-file", str(unlock))
         self.running.start_database()
-        self.running.migrate()
+        self.running.migrate(at=self.clock.wall())
         self.running.start_broker("--unlock-file", str(unlock))
         self.running.run("web", ["-m", "strongroom.rehearsal.sample_people"])
         self.running.start_website()
@@ -83,7 +83,7 @@ class Rehearsal:
 
     def wait_for(self, steps: int) -> None:
         deadline = time.monotonic() + STEP_WITHIN
-        while self.clock.acknowledged(SLOT) < steps:
+        while min(self.clock.acknowledged(SLOT), self.clock.acknowledged(WATCH_SLOT)) < steps:
             self.running.supervisor.watch()
             if time.monotonic() > deadline:
                 raise CannotStart("The worker does not keep up with the clock.", f"Look at {self.folders.logs}.")
