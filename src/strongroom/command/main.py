@@ -8,13 +8,25 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from strongroom.command import bench, configuration, journal, keys, labels, orders, people, policy, retention, start
+from strongroom.command import (
+    bench,
+    configuration,
+    drill,
+    journal,
+    keys,
+    labels,
+    orders,
+    people,
+    policy,
+    retention,
+    start,
+)
 from strongroom.formats.refused import Refused
 from strongroom.installation.folders import default_data_folder
 from strongroom.installation.problems import CannotStart
 from strongroom.policy.encryption_and_storage.connection import Locked, Unavailable
 
-SECTIONS = (start, keys, orders, labels, retention, journal, policy, configuration, people, bench)
+SECTIONS = (start, keys, orders, labels, retention, journal, policy, configuration, people, drill, bench)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one return an exit code

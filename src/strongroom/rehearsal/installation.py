@@ -77,6 +77,10 @@ class Rehearsal:
         self.running.start_worker()
         self.running.run("web", ["-m", "strongroom.rehearsal.sample_shop"])
 
+    def keep_office(self) -> None:
+        """The sample office does its duties, as of now."""
+        self.running.run("web", ["-m", "strongroom.rehearsal.sample_office"])
+
     def step(self, seconds: float) -> None:
         """Move the clock on and wait until the worker has done what became due."""
         self.wait_for(self.clock.step(seconds))
