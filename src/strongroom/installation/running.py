@@ -108,6 +108,8 @@ class Running:
         """
         if not self.folders.has_credential("django-secret-key"):
             self.folders.keep_credential("django-secret-key", Secret(secrets.token_urlsafe(48)))
+        if not self.folders.has_credential("monitoring-token"):
+            self.folders.keep_credential("monitoring-token", Secret(secrets.token_urlsafe(32)))
         done = subprocess.run(
             [sys.executable, *self.entries.migrate, "--mode", self.entries.mode, "--company",
              self.configuration.company.name, "--origin", str(self.folders.keys / "origin"),

@@ -28,6 +28,7 @@ PAGES: Final = (
     "strongroom.policy.access_management.urls",
     "strongroom.policy.logging_and_monitoring.urls",
     "strongroom.policy.retention_and_recovery.urls",
+    "strongroom.website.wall.urls",
     "strongroom.application.despatch.urls",
     "strongroom.application.lookup.urls",
     "strongroom.application.receipt.urls",

@@ -9,10 +9,11 @@ ATTRIBUTE = "strongroom_permission"
 
 
 class Permission(StrEnum):
-    """Grouped by scope, alphabetical within it. Values stand in declarations; PUBLIC and SIGNED_IN are for routes."""
+    """Grouped by scope, alphabetical within it. PUBLIC, SIGNED_IN and MACHINE are for routes, no role has them."""
 
     PUBLIC = "public"
     SIGNED_IN = "signed-in"
+    MACHINE = "machine"
 
     APPROVALS_GIVE = "approvals:approval:give"
     APPROVALS_PROPOSE = "approvals:approval:propose"
