@@ -73,6 +73,8 @@ class Worker:
         self._controls = controls
         self._runner = runs.Runner(controls.checks, look)
         self._watched_at: datetime | None = None
+        self._seen_steps = -1
+        self._checked_steps = -1
         self._id = definitions.reference()
         self._retention = Retention()
         self._clients: dict[int, Client] = {}
@@ -99,6 +101,7 @@ class Worker:
             steps = self._clock.steps()
             if self._round():
                 self._after_round(steps)
+            self._seen_steps = steps
             stop.wait(self._rest)
         for thread in besides[:2]:
             thread.join()
@@ -114,11 +117,14 @@ class Worker:
             connection.close()
 
     def _watch(self, stop: threading.Event) -> None:
-        """Deadlines, duties, cases and turns: each minute of policy time, and after each step of a clock."""
+        """Deadlines, duties, cases and turns: each minute of policy time, and after each step of a clock.
+
+        A rehearsal's step stands for hours in which the rounds ran: they have their turn before anything is judged.
+        """
         try:
             seen = -1
             while not stop.is_set():
-                steps = self._clock.steps()
+                steps = self._seen_steps
                 if steps != seen and self._guarded(self._watch_once):
                     seen = steps
                     self._after_watch(steps)
@@ -140,7 +146,8 @@ class Worker:
         owners.end_exceptions()
         sweeper.tell_lost([runs.CHECKS])
         open_cases()
-        wall.note_turns(wall.read(self._controls))
+        if self._checked_steps == self._clock.steps():
+            wall.note_turns(wall.read(self._controls))
         self._watched_at = now
 
     def _check(self, stop: threading.Event) -> None:
@@ -158,7 +165,10 @@ class Worker:
             connection.close()
 
     def _check_due(self) -> None:
-        self._runner.round()
+        steps = self._seen_steps
+        if steps == self._clock.steps():
+            self._runner.round()
+            self._checked_steps = steps
 
     def _print_due(self) -> None:
         prints.print_due(sender=self._sender)

@@ -34,6 +34,7 @@ def main() -> int:
     people = {person.email.partition("@")[0]: person for person in Person.objects.all()}
     _do_duties(people)
     _own_clauses(people)
+    _answer_alarms(people["security"])
     return 0
 
 
@@ -65,6 +66,18 @@ def _own_clauses(people: dict[str, Any]) -> None:
         if clause not in known:
             owner = people[OWNERS[clause.partition("-")[0]]]
             owners.hand_over(clause=clause, to=owner, delegate=None, by=people["administrator"])
+
+
+def _answer_alarms(security: Any) -> None:
+    """Every open case is looked into: in a rehearsal each has its harmless reason."""
+    from strongroom.policy.incident_response import actions  # noqa: PLC0415
+    from strongroom.policy.incident_response.models import Case  # noqa: PLC0415
+
+    for case in Case.objects.filter(account_id=0, decision="open").order_by("number"):
+        actions.decide(
+            number=case.number, decision="dismissed", by=security,
+            words="Looked into during the rehearsal: what raised it was part of it, and nothing was lost.",
+        )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -30,7 +30,8 @@ class Term:
     @property
     def title(self) -> str:
         """The name as people read it."""
-        return self.name.replace("_", " ").replace("pii", "PII").capitalize()
+        words = self.name.replace("_", " ")
+        return (words[0].upper() + words[1:]).replace("pii", "PII")
 
     @property
     def words(self) -> str:

@@ -38,6 +38,7 @@ class State(StrEnum):
         return self.value.capitalize()
 
 
+NOT_BUILT: Final = "Not built yet: nothing looks at this promise."
 NEEDS_A_PERSON: Final = (State.FALSE, State.UNKNOWN, State.DUE)
 
 
@@ -107,6 +108,11 @@ class Tile:
     left: float = 0.0
     excepted_until: datetime | None = None
 
+    @property
+    def is_built(self) -> bool:
+        """Whether anything looks at it at all."""
+        return not any(part.reason == NOT_BUILT for part in self.parts)
+
 
 def tile(
     clause: Clause, *, checks: Sequence[tuple[Check, RunSeen | None]], duties: Sequence[DutySeen],
@@ -118,11 +124,11 @@ def tile(
     if deadlines.open:
         parts.append(of_deadlines(deadlines, now))
     if clause.needs_a_check and not checks:
-        parts.append(Part("check", State.UNKNOWN, "Not built yet: nothing looks at this promise."))
+        parts.append(Part("check", State.UNKNOWN, NOT_BUILT))
     if lost and (duties or deadlines.open or not parts):
         parts.append(Part("watch", State.UNKNOWN, f"The {lost[0]} is silent: nobody counts deadlines."))
     if not parts:
-        parts.append(Part("check", State.UNKNOWN, "Not built yet: nothing looks at this promise."))
+        parts.append(Part("check", State.UNKNOWN, NOT_BUILT))
     made = _of_parts(clause, parts, now)
     if exception is not None and exception.until > now and made.state in NEEDS_A_PERSON:
         return replace(

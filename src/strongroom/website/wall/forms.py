@@ -41,7 +41,7 @@ class DutyForm(forms.Form):
         return bytes.fromhex(text) if text else None
 
 
-class PeopleField(forms.ModelChoiceField[Person]):
+class PeopleField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic for mypy alone
     """Somebody who works here, by name."""
 
     def label_from_instance(self, obj: Person) -> str:

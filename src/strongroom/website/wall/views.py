@@ -255,7 +255,8 @@ def _shown(read: Wall, tiles: list[Tile]) -> dict[str, Any]:
     return {
         "read": read, "counts": [(state, count) for state, count in counts.items() if count],
         "held": held, "all": len(read.tiles), "broken": counts[State.FALSE], "unproved": counts[State.UNKNOWN],
-        "worst": [row for row in rows if row[0].state in NEEDS_A_PERSON],
+        "worst": [row for row in rows if row[0].state in NEEDS_A_PERSON and row[0].is_built],
+        "unbuilt": [row for row in rows if row[0].state in NEEDS_A_PERSON and not row[0].is_built],
         "rest": [row for row in rows if row[0].state not in NEEDS_A_PERSON],
         "board": board.lines(read.at), "version": terms.in_force().number,
         "sections": list(dict.fromkeys(each.section for each in all_clauses().values())),
