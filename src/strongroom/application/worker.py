@@ -38,12 +38,17 @@ from strongroom.policy.retention_and_recovery.models import Receiver
 LEASE: Final = timedelta(minutes=10)
 WATCH_EVERY: Final = timedelta(minutes=1)
 RETENTION_EVERY: Final = timedelta(hours=1)
+LOOK_EVERY: Final = 0.2
+"""Seconds between rounds, and so how soon an entry gets its place in the tree."""
+PRINT_EVERY: Final = 0.1
+"""Seconds between looks at the ledger: a packer waits for this, and for the printer, and for nothing else."""
 
 log = logging.getLogger("strongroom.worker")
 
 
 class Worker:
-    """One worker process. `rest`: seconds between looks, and so how soon an entry gets its place in the tree.
+    """One worker process. `rest`: seconds after which it sees that the clock was moved; with a clock that nobody moves,
+    rounds are `LOOK_EVERY` apart.
 
     `after_round` hears how often the clock had been moved when a whole round began, `after_watch` the same of the watch
     of deadlines. `controls`: what is checked; `look`: makes what a check is handed.
@@ -102,9 +107,16 @@ class Worker:
             if self._round():
                 self._after_round(steps)
             self._seen_steps = steps
-            stop.wait(self._rest)
+            self._wait(stop, steps)
         for thread in besides[:2]:
             thread.join()
+
+    def _wait(self, stop: threading.Event, steps: int) -> None:
+        """Until the next round is due, or the clock was moved since `steps`: a step is seen without a query."""
+        until = time.monotonic() + LOOK_EVERY
+        while time.monotonic() < until and self._clock.steps() == steps:
+            if stop.wait(self._rest):
+                return
 
     def _print(self, stop: threading.Event) -> None:
         """Queued labels, and how the printers are. In a connection of its own."""
@@ -112,7 +124,7 @@ class Worker:
             while not stop.is_set():
                 self._guarded(self._print_due)
                 self._guarded(prints.ask_printers)
-                stop.wait(self._rest)
+                stop.wait(PRINT_EVERY)
         finally:
             connection.close()
 
