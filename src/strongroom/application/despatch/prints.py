@@ -133,16 +133,20 @@ def _accept(label: LabelPrint, to: Door) -> tuple[Printer, device.Printer, int] 
 
 
 def _mark_sent(label: LabelPrint, printer: Printer, job: int) -> bool:
-    """The ledger's word, committed before anything is opened; false where the order was stopped meanwhile."""
+    """The ledger's word, committed before anything is opened; false where the order was stopped meanwhile, or where
+    another worker took the label over because this one's claim ran out while a printer kept it waiting.
+    """
     with transaction.atomic(durable=True):
         order = Order.objects.select_for_update().get(account_id=label.account_id, ref=label.order_ref)
         if rules.why_not_printed(printable(order)) is not None:
             _stop(label, "not printable")
             return False
         now = definitions.now()
-        LabelPrint.objects.filter(account_id=label.account_id, id=label.id, state=PrintState.QUEUED).update(
+        mine = LabelPrint.objects.filter(account_id=label.account_id, id=label.id, state=PrintState.QUEUED).update(
             state=PrintState.SENT, since=now, job=job, printer=printer.pk, tries=F("tries") + 1, problem=None
         )
+        if not mine:
+            return False
         label.printer, label.job, label.state, label.since = printer.pk, job, PrintState.SENT, now
         _journal(Kind.LABEL_SENT, label)
     return True
