@@ -166,6 +166,9 @@ def test_pick_slips_hold_our_code_and_nothing_of_a_person(packer: Station, packi
     assert re.search(r"[0-9A-Z]{5}-[0-9A-Z]{5}", told)
     assert not re.search(r"\d{3}-\d{7}-\d{7}", told), "not even Amazon's number"
     assert packer.page.locator("svg.bars rect").count() > 20
+    for slip in packer.page.locator("section.slip").all():
+        bins = slip.locator("tbody tr td:first-child").all_inner_texts()
+        assert bins == sorted(bins), "a slip is one way through the bins"
 
 
 def test_the_worklist_is_clean(packer: Station) -> None:
