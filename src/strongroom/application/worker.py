@@ -42,6 +42,8 @@ LOOK_EVERY: Final = 0.2
 """Seconds between rounds, and so how soon an entry gets its place in the tree."""
 PRINT_EVERY: Final = 0.1
 """Seconds between looks at the ledger: a packer waits for this, and for the printer, and for nothing else."""
+ASK_PRINTERS_EACH: Final = 20
+"""Looks at the ledger between looks at whether a printer's condition is a minute old."""
 
 log = logging.getLogger("strongroom.worker")
 
@@ -121,9 +123,12 @@ class Worker:
     def _print(self, stop: threading.Event) -> None:
         """Queued labels, and how the printers are. In a connection of its own."""
         try:
+            looks = 0
             while not stop.is_set():
                 self._guarded(self._print_due)
-                self._guarded(prints.ask_printers)
+                if looks % ASK_PRINTERS_EACH == 0:
+                    self._guarded(prints.ask_printers)
+                looks += 1
                 stop.wait(PRINT_EVERY)
         finally:
             connection.close()
