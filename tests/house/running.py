@@ -70,6 +70,15 @@ class House:
             connection.close()
             connection.settings_dict.update(worker)
 
+    def place(self) -> str:
+        """A recorded place, as every printer needs one (GS-1). Within `as_web`."""
+        from strongroom.formats.leaf import Actor
+        from strongroom.policy.encryption_and_storage.registers import record_known_place
+
+        by = Actor.REHEARSAL.reference
+        record_known_place(name="Test bench", kind="bench", controls="Nobody but this test comes here", by=by)
+        return "Test bench"
+
     @contextmanager
     def shop(self, **business: Any) -> Iterator["Shop"]:
         """A selling account of its own with its own simulated Amazon."""
@@ -160,7 +169,7 @@ def running_house(folder: Path) -> Iterator[House]:
         unlock.write_bytes(os.urandom(32))
         running.create_keys("--unlock-file", str(unlock))
         running.start_database()
-        running.migrate()
+        running.migrate(at=rehearsal.clock.wall())
         # In service grade the broker knows its peers by uid; but here this process plays the parts of several.
         running.channels = running.channels or make_channels(PEERS)
         running.start_broker("--unlock-file", str(unlock))

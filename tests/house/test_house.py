@@ -52,7 +52,7 @@ def test_functions_stay_short() -> None:
 
 def test_broad_excepts_stand_in_named_places_only() -> None:
     found = [where(p) for p in SOURCES if re.search(r"except (Exception|BaseException)\b", p.read_text())]
-    assert not found
+    assert found == ["policy/obligations/runs.py"]  # a check that fails to look must not look like one that passed
 
 
 def test_tracked_files_name_no_machine_path_and_no_registry() -> None:
@@ -66,12 +66,13 @@ def test_tracked_files_name_no_machine_path_and_no_registry() -> None:
 
 def test_every_clause_has_its_id_and_its_words() -> None:
     from strongroom.policy.clauses.clauses import all_clauses
-    from strongroom.policy.clauses.terms import all_terms
+    from strongroom.policy.clauses.terms import built_in
 
     clauses = all_clauses()
     assert len(clauses) == 72
     assert all(re.fullmatch(r"[A-Z]{2}-\d+", id_) and clause.promise for id_, clause in clauses.items())
-    assert {term.clause for term in all_terms().values()} <= set(clauses)
+    assert {term.clause for term in built_in().all()} <= set(clauses)
+    assert {duty.clause for duty in built_in().duties()} <= set(clauses)
 
 
 def test_format_pages_are_short_enough_to_be_read() -> None:

@@ -50,7 +50,7 @@ def test_a_printer_is_registered_only_after_its_certificate_was_shown(
 ) -> None:
     uri = (packing.folders.data / "printer" / "uri").read_text()
     administrator.go("/printers/")
-    for field, text in (("#id_name", "P-77"), ("#id_place", "Bench 9")):
+    for field, text in (("#id_name", "P-77"), ("#id_place", "Bench 1")):
         administrator.type(field, text)
     administrator.type("#id_uri", uri.replace("ipps", "ipp"))
     administrator.press("Enter")

@@ -1,10 +1,12 @@
 """The worker's loop: the sequencer at once, receipt and retention when they are due by policy time (DESIGN 2).
 
-One thread, one round after another. A round that fails is written down and tried again; it never ends the loop, and
-what it had committed stays.
+One thread, one round after another; printing, watching deadlines and running checks have threads of their own. A round
+that fails is written down and tried again; it never ends the loop, and what it had committed stays.
 """
 
 import logging
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -22,24 +24,36 @@ from strongroom.formats.leaf import Actor, Kind
 from strongroom.formats.refused import Refused
 from strongroom.marketplace import Client, MarketplaceError, RoleMissing, ShipFrom, Throttled, TokenRevoked
 from strongroom.policy import definitions
+from strongroom.policy.clauses.controls import Controls, Look
 from strongroom.policy.definitions import TimeUnknown
 from strongroom.policy.encryption_and_storage import broker
 from strongroom.policy.encryption_and_storage.connection import Forgotten, Unavailable
+from strongroom.policy.incident_response.actions import open_cases
 from strongroom.policy.logging_and_monitoring import journal
 from strongroom.policy.logging_and_monitoring.models import SellingAccount
+from strongroom.policy.obligations import duties, owners, runs, sweeper, versions, wall
 from strongroom.policy.retention_and_recovery.actions import Retention, selling_accounts
 from strongroom.policy.retention_and_recovery.models import Receiver
 
 LEASE: Final = timedelta(minutes=10)
+WATCH_EVERY: Final = timedelta(minutes=1)
 RETENTION_EVERY: Final = timedelta(hours=1)
+LOOK_EVERY: Final = 0.2
+"""Seconds between rounds, and so how soon an entry gets its place in the tree."""
+PRINT_EVERY: Final = 0.1
+"""Seconds between looks at the ledger: a packer waits for this, and for the printer, and for nothing else."""
+ASK_PRINTERS_EACH: Final = 20
+"""Looks at the ledger between looks at whether a printer's condition is a minute old."""
 
 log = logging.getLogger("strongroom.worker")
 
 
 class Worker:
-    """One worker process. `rest`: seconds between looks, and so how soon an entry gets its place in the tree.
+    """One worker process. `rest`: seconds after which it sees that the clock was moved; with a clock that nobody moves,
+    rounds are `LOOK_EVERY` apart.
 
-    `after_round` hears how often the clock had been moved when a whole round began.
+    `after_round` hears how often the clock had been moved when a whole round began, `after_watch` the same of the watch
+    of deadlines. `controls`: what is checked; `look`: makes what a check is handed.
     """
 
     def __init__(
@@ -50,6 +64,9 @@ class Worker:
         poll_every: timedelta,
         rest: float,
         after_round: Callable[[int], None],
+        after_watch: Callable[[int], None],
+        controls: Controls,
+        look: Callable[[], Look],
         sender: tuple[str, ...] = (),
         home: ShipFrom | None = None,
         label_at_most: int = 50,
@@ -59,6 +76,12 @@ class Worker:
         self._poll_every = poll_every
         self._rest = rest
         self._after_round = after_round
+        self._after_watch = after_watch
+        self._controls = controls
+        self._runner = runs.Runner(controls.checks, look)
+        self._watched_at: datetime | None = None
+        self._seen_steps = -1
+        self._checked_steps = -1
         self._id = definitions.reference()
         self._retention = Retention()
         self._clients: dict[int, Client] = {}
@@ -70,25 +93,99 @@ class Worker:
         self._label_at_most = label_at_most
 
     def run(self, stop: threading.Event) -> None:
-        """Work until told to stop. Labels have a thread of their own: no packer waits for Amazon's answer."""
-        printing = threading.Thread(target=self._print, args=(stop,), name="printing")
-        printing.start()
+        """Work until told to stop. Labels have a thread of their own: no packer waits for Amazon's answer.
+
+        So have deadlines and checks, which must go on while Amazon or a printer hangs.
+        """
+        besides = [
+            threading.Thread(target=self._print, args=(stop,), name="printing"),
+            threading.Thread(target=self._watch, args=(stop,), name="watching"),
+            threading.Thread(target=self._check, args=(stop,), name="checking", daemon=True),
+        ]
+        for thread in besides:
+            thread.start()
         while not stop.is_set():
             steps = self._clock.steps()
             if self._round():
                 self._after_round(steps)
-            stop.wait(self._rest)
-        printing.join()
+            self._seen_steps = steps
+            self._wait(stop, steps)
+        for thread in besides[:2]:
+            thread.join()
+
+    def _wait(self, stop: threading.Event, steps: int) -> None:
+        """Until the next round is due, or the clock was moved since `steps`: a step is seen without a query."""
+        until = time.monotonic() + LOOK_EVERY
+        while time.monotonic() < until and self._clock.steps() == steps:
+            if stop.wait(self._rest):
+                return
 
     def _print(self, stop: threading.Event) -> None:
         """Queued labels, and how the printers are. In a connection of its own."""
         try:
+            looks = 0
             while not stop.is_set():
                 self._guarded(self._print_due)
-                self._guarded(prints.ask_printers)
+                if looks % ASK_PRINTERS_EACH == 0:
+                    self._guarded(prints.ask_printers)
+                looks += 1
+                stop.wait(PRINT_EVERY)
+        finally:
+            connection.close()
+
+    def _watch(self, stop: threading.Event) -> None:
+        """Deadlines, duties, cases and turns: each minute of policy time, and after each step of a clock.
+
+        A rehearsal's step stands for hours in which the rounds ran: they have their turn before anything is judged.
+        """
+        try:
+            seen = -1
+            while not stop.is_set():
+                steps = self._seen_steps
+                if steps != seen and self._guarded(self._watch_once):
+                    seen = steps
+                    self._after_watch(steps)
+                elif steps == seen:
+                    self._guarded(self._watch_if_due)
                 stop.wait(self._rest)
         finally:
             connection.close()
+
+    def _watch_if_due(self) -> None:
+        if self._is_due(self._watched_at, definitions.now(), WATCH_EVERY):
+            self._watch_once()
+
+    def _watch_once(self) -> None:
+        """What is late is said first; then what it makes of clauses."""
+        now = definitions.now()
+        sweeper.sweep()
+        duties.keep_open()
+        owners.end_exceptions()
+        sweeper.tell_lost([runs.CHECKS])
+        open_cases()
+        if self._checked_steps == self._clock.steps():
+            wall.note_turns(wall.read(self._controls))
+        self._watched_at = now
+
+    def _check(self, stop: threading.Event) -> None:
+        """Checks that are due. Where too many hang, this process ends: its supervisor starts it anew."""
+        try:
+            while not stop.is_set():
+                try:
+                    self._guarded(self._check_due)
+                except runs.TooManyHang:
+                    log.warning("too many checks hang; this process ends and is started anew")
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    return
+                stop.wait(max(self._rest, 0.2))
+        finally:
+            connection.close()
+
+    def _check_due(self) -> None:
+        steps = self._seen_steps
+        if steps == self._clock.steps():
+            self._runner.round()
+            self._checked_steps = steps
 
     def _print_due(self) -> None:
         prints.print_due(sender=self._sender)
@@ -212,6 +309,20 @@ def know_account(*, name: str, region: str) -> None:
                 )
                 if new:
                     journal.record(Kind.ACCOUNT_ADDED, by=Actor.INSTALLER.reference, account=1)
+        except TimeUnknown:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return
+
+
+def know_policy() -> None:
+    """The program's own profiles are in force from now on, the company's are kept. Waits for policy time."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            versions.note_program()
         except TimeUnknown:
             if time.monotonic() > deadline:
                 raise

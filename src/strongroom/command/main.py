@@ -11,6 +11,7 @@ from pathlib import Path
 from strongroom.command import (
     bench,
     configuration,
+    drill,
     journal,
     keys,
     labels,
@@ -26,7 +27,7 @@ from strongroom.installation.folders import default_data_folder
 from strongroom.installation.problems import CannotStart
 from strongroom.policy.encryption_and_storage.connection import Locked, Unavailable
 
-SECTIONS = (start, service, keys, orders, labels, retention, journal, policy, configuration, people, bench)
+SECTIONS = (start, service, keys, orders, labels, retention, journal, policy, configuration, people, drill, bench)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one return an exit code

@@ -97,7 +97,7 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def _invite(options: argparse.Namespace) -> int:
-    me = _me(options)
+    me = person_of_token(options)
     from strongroom.policy.access_management.actions import invite  # noqa: PLC0415
 
     _, token = invite(name=options.name, email=options.email, by=me)
@@ -107,7 +107,7 @@ def _invite(options: argparse.Namespace) -> int:
 
 
 def _propose(options: argparse.Namespace) -> int:
-    me = _me(options)
+    me = person_of_token(options)
     from strongroom.policy.clauses.permissions import Permission  # noqa: PLC0415
     from strongroom.policy.least_privilege.actions import propose_grant  # noqa: PLC0415
     from strongroom.policy.least_privilege.gate import require  # noqa: PLC0415
@@ -121,7 +121,7 @@ def _propose(options: argparse.Namespace) -> int:
 
 
 def _approve(options: argparse.Namespace) -> int:
-    me = _me(options)
+    me = person_of_token(options)
     from strongroom.policy.clauses.permissions import Permission  # noqa: PLC0415
     from strongroom.policy.least_privilege.actions import approve_grant  # noqa: PLC0415
     from strongroom.policy.least_privilege.gate import require  # noqa: PLC0415
@@ -132,7 +132,7 @@ def _approve(options: argparse.Namespace) -> int:
 
 
 def _end(options: argparse.Namespace) -> int:
-    me = _me(options)
+    me = person_of_token(options)
     from strongroom.policy.clauses.permissions import Permission  # noqa: PLC0415
     from strongroom.policy.least_privilege.actions import end_grant, reference_of  # noqa: PLC0415
     from strongroom.policy.least_privilege.gate import require  # noqa: PLC0415
@@ -145,7 +145,7 @@ def _end(options: argparse.Namespace) -> int:
 
 def _unlock(options: argparse.Namespace) -> int:
     if not options.owner:
-        me = _me(options)
+        me = person_of_token(options)
         from strongroom.policy.access_management.lockout import UnlockReason, unlock  # noqa: PLC0415
 
         reason = UnlockReason(REASONS["unlock"][options.reason])
@@ -167,7 +167,7 @@ def _unlock(options: argparse.Namespace) -> int:
 
 
 def _leave(options: argparse.Namespace) -> int:
-    me = _me(options)
+    me = person_of_token(options)
     from strongroom.policy.access_management.actions import leave  # noqa: PLC0415
     from strongroom.policy.clauses.permissions import Permission  # noqa: PLC0415
     from strongroom.policy.least_privilege.actions import reference_of  # noqa: PLC0415
@@ -178,7 +178,7 @@ def _leave(options: argparse.Namespace) -> int:
     return _done("out: sessions, factors and roles ended")
 
 
-def _me(options: argparse.Namespace) -> Any:
+def person_of_token(options: argparse.Namespace) -> Any:
     """Whoever's token was given."""
     act_as_web(folders(options))
     from strongroom.policy.access_management.command_tokens import person_of  # noqa: PLC0415

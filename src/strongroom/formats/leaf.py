@@ -55,6 +55,10 @@ class Kind(IntEnum):
     MARKETPLACE_REFUSED = 47
     OBLIGATION_OPENED = 50
     OBLIGATION_SATISFIED = 51
+    OBLIGATION_WARNED = 52
+    OBLIGATION_BREACHED = 53
+    OBLIGATION_MOVED = 54
+    OBLIGATION_WITHDRAWN = 55
     # people
     SIGN_IN = 60
     SIGN_IN_REFUSED = 61
@@ -82,6 +86,19 @@ class Kind(IntEnum):
     SETTING_CHANGED = 82
     PRINTER_ADDED = 83
     PRINTER_RETIRED = 84
+    CREDENTIAL_CHANGED = 85
+    LOGS_DROPPED = 86
+    OTHER_DATA_ERASED = 87
+    # what two people decide
+    APPROVAL_PROPOSED = 90
+    APPROVAL_GIVEN = 91
+    APPROVAL_DECLINED = 92
+    APPROVAL_USED = 93
+    TERMS_CHANGED = 94
+    EXCEPTION_MADE = 95
+    EXCEPTION_ENDED = 96
+    OWNER_CHANGED = 97
+    POLICY_PUBLISHED = 98
     # despatch
     LABEL_QUEUED = 100
     LABEL_SENT = 101
@@ -101,6 +118,30 @@ class Kind(IntEnum):
     OPENING_EXTENDED = 120
     EXPLANATION_ASKED = 121
     EXPLANATION_GIVEN = 122
+    # whether the promises hold
+    CHECK_RAN = 130
+    CLAUSE_TURNED = 131
+    EVIDENCE_RECEIVED = 132
+    DUTY_STARTED = 133
+    WATCH_LOST = 134
+    VERDICT_REFUSED = 135
+    PROBED = 136
+    SABOTAGED = 137
+    # messages
+    MESSAGE_SENT = 140
+    MESSAGE_FAILED = 141
+    MESSAGE_ACKNOWLEDGED = 142
+    # registers
+    PLACE_RECORDED = 150
+    THREAT_RECORDED = 151
+    LINK_ADDED = 152
+    LINK_RETIRED = 153
+    DEVICE_ADDED = 154
+    DEVICE_RETIRED = 155
+    DEVICE_NAMED = 156
+    ALARM_RAISED = 157
+    CASE_OPENED = 158
+    CASE_DECIDED = 159
 
 
 class Outcome(IntEnum):
@@ -121,6 +162,8 @@ class Actor(IntEnum):
     REHEARSAL = 7
     INSTALLER = 8
     DESPATCH = 9
+    WATCH = 10
+    INSPECTOR = 11
 
     @property
     def reference(self) -> bytes:
@@ -155,6 +198,9 @@ class Fact(IntEnum):
     COPIES = 22
     PARCEL = 23
     PRINT = 24
+    WAS = 25
+    APPROVAL = 26
+    OBLIGATION = 27
     PERSON = 64
     ROLE = 65
     PERMISSION = 66
@@ -163,6 +209,11 @@ class Fact(IntEnum):
     FACTOR = 69
     SESSION = 70
     ENTRY = 71
+    DEVICE = 72
+    LINK = 73
+    PLACE = 74
+    MESSAGE = 75
+    ALARM = 76
 
     @property
     def public(self) -> bool:
@@ -173,9 +224,9 @@ WIDTHS: Final[dict[Fact, int]] = {
     Fact.PART: 1, Fact.WRITE: 8, Fact.PURPOSE: 1, Fact.BORN: 4, Fact.DAY: 4, Fact.GENERATION: 2, Fact.TOKEN: 32,
     Fact.CALL: 16, Fact.COUNT: 8, Fact.REASON: 2, Fact.SIZE: 8, Fact.HASH: 32, Fact.FIELD: 1, Fact.STATE: 1,
     Fact.SECONDS: 8, Fact.MODE: 1, Fact.PEER: 1, Fact.VERSION: 4, Fact.CLAUSE: 2, Fact.FROM_DAY: 4, Fact.DUE: 8,
-    Fact.COPIES: 1, Fact.PARCEL: 2, Fact.PRINT: 16,
+    Fact.COPIES: 1, Fact.PARCEL: 2, Fact.PRINT: 16, Fact.WAS: 1, Fact.APPROVAL: 16, Fact.OBLIGATION: 16,
     Fact.PERSON: 16, Fact.ROLE: 1, Fact.PERMISSION: 2, Fact.CASE: 8, Fact.PRINTER: 8, Fact.FACTOR: 1, Fact.SESSION: 16,
-    Fact.ENTRY: 16,
+    Fact.ENTRY: 16, Fact.DEVICE: 8, Fact.LINK: 8, Fact.PLACE: 8, Fact.MESSAGE: 16, Fact.ALARM: 16,
 }  # fmt: skip
 
 Facts = Mapping[Fact, int | bytes]

@@ -119,12 +119,18 @@ class Running:
             raise CannotStart(f"The key ring was not made. {made.stderr.strip()}", "Look at the folder keys.")
         return made.stdout
 
-    def migrate(self) -> None:
-        """The schema, as the owner, in a process of its own that ends before others begin."""
+    def migrate(self, at: float | None = None) -> None:
+        """The schema, as the owner, in a process of its own that ends before others begin.
+
+        at: when an installation made now was made, seconds since 1970; a rehearsal's clock says another than the wall.
+        """
         if not self.folders.has_credential("django-secret-key"):
             self.folders.keep_credential("django-secret-key", Secret(secrets.token_urlsafe(48)))
+        if not self.folders.has_credential("monitoring-token"):
+            self.folders.keep_credential("monitoring-token", Secret(secrets.token_urlsafe(32)))
         done = subprocess.run(
-            commands.migrate(self.folders, self.entries, self.configuration),
+            [*commands.migrate(self.folders, self.entries, self.configuration),
+             *(["--at", str(at)] if at is not None else [])],
             capture_output=True, text=True, check=False, env=self.environment("owner"),
         )  # fmt: skip
         if done.returncode != 0:

@@ -5,10 +5,14 @@ given its source once, at its start, by `use_time`.
 """
 
 import os
+import re
 import uuid
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from typing import Final
+
+from strongroom.formats.refused import Refused
 
 INSTALLATION = 0
 """The account of the installation itself: no day key, no order, no marketplace."""
@@ -71,3 +75,23 @@ def day_of_number(number: int) -> date:
 def reference() -> uuid.UUID:
     """A new random reference; from the kernel, so that it says nothing of order or time."""
     return uuid.UUID(bytes=os.urandom(16), version=4)
+
+
+PERSONAL: Final = (
+    ("an e-mail address", re.compile(r"[\w.+-]+@[\w-]+\.\w{2,}")),
+    ("an order number of Amazon's", re.compile(r"\b\d{3}-\d{7}-\d{7}\b")),
+    (
+        "a telephone number",
+        re.compile(r"(?<![\w-])(?:\+|00)\d[\d ()/.-]{6,}\d|(?<![\w.:-])0\d[\d ()/-]{7,}\d(?![\w:-])"),
+    ),
+    ("a postcode", re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b")),
+    ("a card number", re.compile(r"\b(?:\d[ -]?){13,19}\b")),
+)
+"""What a free text must not hold, and how it is known. A net for mistakes; what is asked for is chosen from lists."""
+
+
+def refuse_personal(text: str) -> None:
+    """Free text is looked at before it is saved (DF-1): raises `Refused` with what kind of thing stands in it."""
+    for what, pattern in PERSONAL:
+        if pattern.search(text):
+            raise Refused("LM-3", f"This text holds {what}. Write it without: name our own reference instead.")

@@ -25,7 +25,7 @@ from strongroom.rehearsal.marketplace.business import MARKETPLACES
 from strongroom.rehearsal.marketplace.control import Control
 from strongroom.rehearsal.sample_people import FILE
 from strongroom.rehearsal.sample_shop import PRINTER_URI
-from strongroom.rehearsal.worker import SLOT
+from strongroom.rehearsal.worker import SLOT, WATCH_SLOT
 
 CLIENT_ID: Final = "amzn1.application-oa2-client.rehearsal"
 STEP_WITHIN: Final = 60.0
@@ -77,7 +77,7 @@ class Rehearsal:
         self._start_printer()
         self.running.create_keys("--unlock-file", str(unlock))
         self.running.start_database()
-        self.running.migrate()
+        self.running.migrate(at=self.clock.wall())
         self.running.start_broker("--unlock-file", str(unlock))
         self.running.run("web", ["-m", "strongroom.rehearsal.sample_people"])
         self.running.start_website()
@@ -85,13 +85,17 @@ class Rehearsal:
         self.running.start_inspector()
         self.running.run("web", ["-m", "strongroom.rehearsal.sample_shop"])
 
+    def keep_office(self) -> None:
+        """The sample office does its duties, as of now."""
+        self.running.run("web", ["-m", "strongroom.rehearsal.sample_office"])
+
     def step(self, seconds: float) -> None:
         """Move the clock on and wait until the worker has done what became due."""
         self.wait_for(self.clock.step(seconds))
 
     def wait_for(self, steps: int) -> None:
         deadline = time.monotonic() + STEP_WITHIN
-        while self.clock.acknowledged(SLOT) < steps:
+        while min(self.clock.acknowledged(SLOT), self.clock.acknowledged(WATCH_SLOT)) < steps:
             self.running.supervisor.watch()
             if time.monotonic() > deadline:
                 raise CannotStart("The worker does not keep up with the clock.", f"Look at {self.folders.logs}.")

@@ -24,6 +24,7 @@ NAMES: Final = {
     "packer2": "Rosa Lindqvist",
     "packer3": "Jonah Abernathy",
     "security": "Owen Straker",
+    "director": "Gwen Aldous",
     "auditor": "Maren Tolley",
 }
 """By e-mail name: a role, and a number where there are several of it. The first two have nobody to approve them."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import socket
 import ssl
 import sys
 import time
@@ -16,6 +17,10 @@ BINS: Final = ("A-01-1", "A-03-2", "B-02-4", "B-07-1", "C-01-3", "C-05-2")
 PRINTER: Final = "P-01"
 PRINTER_URI: Final = "printer-uri"
 """In the data folder: where the rehearsal's printer listens."""
+PLACES: Final = (
+    ("Server room", "server room", "Locked door, two keys with a register, camera at the door"),
+    ("Bench 1", "bench", "Warehouse for staff only, badge at the gate"),
+)
 ACCOUNT_WITHIN: Final = 30.0
 
 
@@ -27,9 +32,25 @@ def main() -> int:
     if not Installation.objects.filter(id=1, mode="rehearsal").exists():
         sys.stderr.write("a sample shop is for rehearsals only\n")
         return 1
+    _places()
     _stock(_account())
     _printer(Path(os.environ["STRONGROOM_DATA"]) / "printer")
     return 0
+
+
+def _places() -> None:
+    """Where things stand, and what keeps others out: this machine in its room, a bench, a bin."""
+    from strongroom.formats.leaf import Actor  # noqa: PLC0415
+    from strongroom.policy.encryption_and_storage import registers  # noqa: PLC0415
+    from strongroom.policy.encryption_and_storage.models import Equipment  # noqa: PLC0415
+
+    by = Actor.REHEARSAL.reference
+    if Equipment.objects.filter(name=socket.gethostname()).exists():
+        return
+    for name, kind, controls in PLACES:
+        registers.record_known_place(name=name, kind=kind, controls=controls, by=by)
+    registers.add_known_equipment(name=socket.gethostname(), kind="server", place="Server room", by=by)
+    registers.add_known_equipment(name="Bin B-01", kind="bin", place="Bench 1", by=by)
 
 
 def _account() -> int:

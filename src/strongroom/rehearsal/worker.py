@@ -10,13 +10,17 @@ from strongroom.rehearsal.clock import RehearsalClock
 from strongroom.website.worker import run
 
 SLOT: Final = 0
+WATCH_SLOT: Final = 1
 POLL_EVERY: Final = timedelta(seconds=30)
 REST: Final = 0.02
 
 
 def main() -> int:
     clock = RehearsalClock(Path(os.environ["STRONGROOM_REHEARSAL_CLOCK"]), acknowledges=True)
-    return run(clock, poll_every=POLL_EVERY, rest=REST, after_round=lambda steps: clock.acknowledge(SLOT, steps))
+    return run(
+        clock, poll_every=POLL_EVERY, rest=REST, after_round=lambda steps: clock.acknowledge(SLOT, steps),
+        after_watch=lambda steps: clock.acknowledge(WATCH_SLOT, steps),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -16,12 +16,16 @@ NAVIGATION: Final = (
     ("worklist", "Worklist", Permission.DESPATCH_READ),
     ("orders", "Orders", Permission.ORDERS_LIST),
     ("find-person", "Find a customer", Permission.ORDERS_SEARCH),
+    ("wall", "Wall", Permission.WALL_READ),
+    ("duties", "Next", Permission.DUTIES_DO),
+    ("approvals", "Approvals", Permission.APPROVALS_READ),
     ("openings", "Openings", Permission.OPENINGS_READ),
     ("retention", "Retention", Permission.RETENTION_READ),
     ("journal", "Journal", Permission.JOURNAL_READ),
     ("printers", "Printers", Permission.PRINTERS_READ),
     ("people", "People", Permission.PEOPLE_READ),
     ("marketplace", "Marketplace", Permission.MARKETPLACE_READ),
+    ("registers", "Registers", Permission.REGISTERS_READ),
 )
 
 

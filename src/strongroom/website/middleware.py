@@ -21,6 +21,7 @@ from strongroom.policy.least_privilege.actions import reference_of, wall_now
 from strongroom.policy.least_privilege.gate import can
 from strongroom.policy.least_privilege.models import Person
 from strongroom.policy.logging_and_monitoring import journal
+from strongroom.website.wall.machine import is_machine
 
 Respond = Callable[[HttpRequest], HttpResponseBase]
 
@@ -121,6 +122,8 @@ class Gate:
         needed = declared(view)
         if needed is Permission.PUBLIC:
             return None
+        if needed is Permission.MACHINE:
+            return _machine(request)
         if not isinstance(request.user, Person):
             return redirect("sign-in")
         if must_change_password(request.user) and _route(request) not in WITH_OLD_PASSWORD:
@@ -130,6 +133,19 @@ class Gate:
         clause = "AM-1" if needed is Permission.ORDERS_REVEAL else "LP-1"
         said = Refused(clause, "Your role does not include this; nothing was done. Ask whoever grants roles.")
         return refused(request, said, needed)
+
+
+def _machine(request: HttpRequest) -> HttpResponseBase | None:
+    """What machines read: with the monitoring token, or by whoever may see the wall."""
+    if is_machine(request):
+        return None
+    if not isinstance(request.user, Person):
+        if "authorization" in request.headers:
+            return HttpResponse("The token is not right.\n", content_type="text/plain", status=401)
+        return redirect("sign-in")
+    if can(request.user, Permission.WALL_READ):
+        return None
+    return refused(request, Refused("LP-1", "Your role does not include this; nothing was done."), Permission.WALL_READ)
 
 
 def refused(request: HttpRequest, problem: Refused, needed: Permission | None = None) -> HttpResponse:

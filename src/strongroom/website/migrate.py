@@ -23,6 +23,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--mode", choices=("live", "rehearsal"), required=True)
     parser.add_argument("--company", required=True)
     parser.add_argument("--origin", type=Path, required=True, help="file with the journal's origin")
+    parser.add_argument("--at", type=float, help="when it is made, seconds since 1970; default: the wall's time")
     options = parser.parse_args(arguments)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "strongroom.website.settings")
     django.setup()
@@ -32,16 +33,19 @@ def main(arguments: list[str]) -> int:
     call_command("createcachetable", verbosity=0)
     with connection.cursor() as cursor:
         cursor.execute(OWN)
-    return _install(options.mode, options.company, options.origin.read_text(encoding="utf-8").strip())
+    at = datetime.fromtimestamp(options.at, UTC) if options.at is not None else datetime.now(UTC)
+    return _install(options.mode, options.company, options.origin.read_text(encoding="utf-8").strip(), at)
 
 
-def _install(mode: str, company: str, origin: str) -> int:
+def _install(mode: str, company: str, origin: str, at: datetime) -> int:
     """The one row that says what this is. A folder of another mode or journal is refused; nothing converts."""
-    from strongroom.policy.logging_and_monitoring.models import Installation  # noqa: PLC0415 - Django is set up now
+    from strongroom.policy.encryption_and_storage.registers import seed_threats  # noqa: PLC0415 - Django is set up now
+    from strongroom.policy.logging_and_monitoring.models import Installation  # noqa: PLC0415
 
     row, _ = Installation.objects.get_or_create(
-        id=1, defaults={"mode": mode, "origin": origin, "company": company, "created_at": datetime.now(UTC)}
+        id=1, defaults={"mode": mode, "origin": origin, "company": company, "created_at": at}
     )
+    seed_threats(at)
     if row.mode != mode or row.origin != origin:
         sys.stderr.write(f"this database is of a {row.mode} installation with another journal or mode; refused\n")
         return 1

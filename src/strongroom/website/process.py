@@ -13,12 +13,15 @@ def begin(clock: Clock) -> None:
     django.setup()
     # The sections' modules need Django to be set up before they are imported.
     from strongroom.policy import definitions  # noqa: PLC0415
+    from strongroom.policy.clauses import terms  # noqa: PLC0415
     from strongroom.policy.encryption_and_storage import broker  # noqa: PLC0415
     from strongroom.policy.encryption_and_storage.believed_time import BelievedTime  # noqa: PLC0415
     from strongroom.policy.logging_and_monitoring import journal  # noqa: PLC0415
+    from strongroom.policy.obligations.versions import InForce  # noqa: PLC0415
 
     definitions.use_time(BelievedTime(clock))
     journal.use_sequencer(broker.append)
+    terms.use_source(InForce())
     found = [problem for problem in checks.run_checks() if problem.is_serious()]
     if found:
         raise SystemExit("\n".join(f"{problem.id}: {problem.msg}" for problem in found))

@@ -1,20 +1,26 @@
 """The pages that belong to no section: the way in, and what did not go as asked."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from strongroom.policy.clauses.permissions import Permission, permission
 from strongroom.policy.least_privilege.models import Person
-from strongroom.website.context import NAVIGATION
+
+FIRST: Final = (
+    ("pack", Permission.DESPATCH_PACK),
+    ("orders", Permission.ORDERS_REVEAL),
+    ("wall", Permission.WALL_READ),
+    ("orders", Permission.ORDERS_LIST),
+)
 
 
 @permission(Permission.SIGNED_IN)
 def home(request: HttpRequest) -> HttpResponse:
-    """The first page that the person's roles include."""
+    """Where the person's work is: the bench, the orders they answer for, else the wall."""
     permissions = request.user.permissions() if isinstance(request.user, Person) else frozenset()
-    for name, _, needed in NAVIGATION:
+    for name, needed in FIRST:
         if needed in permissions:
             return redirect(name)
     return render(request, "nothing.html")

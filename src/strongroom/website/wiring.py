@@ -1,6 +1,14 @@
 """The sections, listed once, and how a process is joined to the broker at its start."""
 
-from typing import Final
+import importlib
+import importlib.util
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from strongroom.installation.configuration import Configuration
+    from strongroom.installation.folders import Folders
+    from strongroom.policy.clauses.controls import Controls, Look
 
 SECTIONS: Final = (
     "strongroom.policy.logging_and_monitoring",
@@ -9,27 +17,70 @@ SECTIONS: Final = (
     "strongroom.policy.encryption_and_storage",
     "strongroom.policy.access_management",
     "strongroom.policy.retention_and_recovery",
+    "strongroom.policy.incident_response",
 )
+CONTROLLED: Final = (
+    "data_governance", "network_protection", "access_management", "encryption_in_transit", "incident_response",
+    "retention_and_recovery", "encryption_and_storage", "least_privilege", "logging_and_monitoring",
+)  # fmt: skip
+"""The sections that export guards, checks and stores."""
 PAGES: Final = (
     "strongroom.policy.access_management.urls",
     "strongroom.policy.logging_and_monitoring.urls",
     "strongroom.policy.retention_and_recovery.urls",
+    "strongroom.website.wall.urls",
     "strongroom.application.despatch.urls",
     "strongroom.application.lookup.urls",
     "strongroom.application.receipt.urls",
 )
 TABLES: Final = {
     "account": (
-        "alarm", "amazon_order", "api_call", "day_key", "entry", "label_print", "leaf", "obligation", "order_item",
-        "parcel", "parcel_item", "part", "pending", "receiver", "sealed", "stock", "wave",
+        "alarm", "amazon_order", "api_call", "day_key", "delivery", "entry", "evidence", "incident_case", "label_print",
+        "leaf", "obligation", "order_item", "outbox", "parcel", "parcel_item", "part", "pending", "receiver", "run",
+        "sealed", "stock", "turn", "wave",
     ),
-    "reference": ("selling_account",),
+    "reference": ("policy_version", "selling_account"),
     "local": (
-        "account_emailaddress", "account_emailconfirmation", "attempts", "auth_group", "auth_group_permissions",
-        "auth_permission", "bucket", "cache", "command_token", "django_content_type", "django_migrations",
-        "django_session",
-        "first_link", "installation", "invitation", "mfa_authenticator", "old_password", "person", "person_reference",
-        "printer", "role_grant", "signed_in",
+        "account_emailaddress", "account_emailconfirmation", "approval", "attempts", "auth_group",
+        "auth_group_permissions", "auth_permission", "bucket", "cache", "check_due", "clause_exception", "clause_owner",
+        "command_token", "device", "django_content_type", "django_migrations", "django_session", "equipment",
+        "first_link", "heartbeat", "installation", "invitation", "link", "mfa_authenticator", "old_password", "person",
+        "person_reference", "place", "printer", "role_grant", "signed_in", "threat",
     ),
 }  # fmt: skip
 """Every table is one of these (DESIGN 12); one in none fails the catalogue test."""
+
+
+def controls() -> "Controls":
+    """Every section's guards, checks and stores, in the policy's order. Once Django is set up."""
+    from strongroom.policy.clauses.controls import Controls  # noqa: PLC0415 - the sections' modules need Django
+
+    sections = [importlib.import_module(f"strongroom.policy.{name}") for name in CONTROLLED]
+    return Controls(
+        guards=tuple(guard for section in sections for guard in _of(section, "guards", "GUARDS")),
+        checks=tuple(check for section in sections for check in _of(section, "checks", "CHECKS")),
+        stores=tuple(store for section in sections for store in _of(section, "stores", "STORES")),
+    )
+
+
+def look(folders: "Folders", configuration: "Configuration") -> "Look":
+    """What a check is handed now."""
+    from strongroom.policy import definitions  # noqa: PLC0415
+    from strongroom.policy.clauses.controls import Look  # noqa: PLC0415
+    from strongroom.policy.logging_and_monitoring.models import Installation  # noqa: PLC0415
+
+    return Look(
+        now=definitions.now(),
+        installed_at=Installation.objects.get(id=1).created_at,
+        data=folders.data,
+        address=f"https://{configuration.web.names[0]}:{configuration.web.port}",
+        ca=folders.tls / "ca.pem",
+    )
+
+
+def _of(section: ModuleType, file: str, name: str) -> tuple[Any, ...]:
+    """What a section exports from one of its fixed files; nothing where it has no such file."""
+    if importlib.util.find_spec(f"{section.__name__}.{file}") is None:
+        return ()
+    found: tuple[Any, ...] = getattr(importlib.import_module(f"{section.__name__}.{file}"), name)
+    return found

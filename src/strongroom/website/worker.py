@@ -22,24 +22,30 @@ POLL_EVERY = timedelta(minutes=6)
 """Two searches each six minutes stay within Amazon's 0.0056 a second."""
 
 
-def run(clock: Clock, *, poll_every: timedelta, rest: float, after_round: Callable[[int], None]) -> int:
+def run(
+    clock: Clock, *, poll_every: timedelta, rest: float, after_round: Callable[[int], None],
+    after_watch: Callable[[int], None],
+) -> int:  # fmt: skip
     """Serve until SIGTERM."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "strongroom.website.settings")
     os.environ["STRONGROOM_ROLE"] = "worker"
     begin(clock)
-    from strongroom.application.worker import Worker, know_account  # noqa: PLC0415 - Django is set up now
+    from strongroom.application.worker import Worker, know_account, know_policy  # noqa: PLC0415 - Django is set up now
+    from strongroom.website.wiring import controls, look  # noqa: PLC0415
 
     folders = Folders(Path(os.environ["STRONGROOM_DATA"]))
     configuration = load(folders.configuration)
     marketplace = _marketplace(folders, configuration)
     if marketplace is not None:
         know_account(name=configuration.company.name, region=configuration.marketplace.region)
+    know_policy()
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     company = configuration.company
     worker = Worker(
         clock=clock, marketplace=marketplace, poll_every=poll_every, rest=rest, after_round=after_round,
+        after_watch=after_watch, controls=controls(), look=lambda: look(folders, configuration),
         sender=(company.name, *company.address, f"{company.city} {company.postcode}".strip(), company.country),
         home=_home(company), label_at_most=configuration.marketplace.label_at_most,
     )  # fmt: skip
@@ -82,4 +88,4 @@ def _nothing(_: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run(SystemClock(), poll_every=POLL_EVERY, rest=0.2, after_round=_nothing))
+    sys.exit(run(SystemClock(), poll_every=POLL_EVERY, rest=0.2, after_round=_nothing, after_watch=_nothing))

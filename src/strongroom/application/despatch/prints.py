@@ -41,6 +41,7 @@ CLAIM: Final = timedelta(minutes=2)
 SILENT_AFTER: Final = timedelta(minutes=5)
 """After this a job whose end the printer does not tell is unknown."""
 ASK_PRINTERS_EVERY: Final = timedelta(minutes=1)
+OPEN: Final = (PrintState.QUEUED, PrintState.SENT)
 MIME: Final = {"pdf": "application/pdf", "zpl": "application/vnd.zebra-zpl"}
 
 log = logging.getLogger("strongroom.printing")
@@ -56,7 +57,7 @@ def door(printer: Printer) -> device.Printer:
 def print_due(*, sender: tuple[str, ...], to: Door = door) -> int:
     """Print what is queued and follow what was sent; returns how many rows moved on. Idempotent, safe to kill."""
     moved = 0
-    for account in selling_accounts():
+    for account in _with_labels():
         for label in _claim(account):
             _print(label, sender, to)
             moved += 1
@@ -84,6 +85,12 @@ def _ask(printer: Printer, to: Door) -> None:
     Printer.objects.filter(pk=printer.pk).update(
         condition=condition, reasons=reasons, asked_at=definitions.now()
     )  # fmt: skip
+
+
+def _with_labels() -> list[int]:
+    """Sweep: accounts with a label that is queued or followed. Asked ten times a second, so it is all that is asked."""
+    open_labels = LabelPrint.objects.filter(account_id__in=selling_accounts(), state__in=OPEN)
+    return sorted(set(open_labels.values_list("account_id", flat=True)))
 
 
 def _claim(account: int) -> list[LabelPrint]:
@@ -133,16 +140,20 @@ def _accept(label: LabelPrint, to: Door) -> tuple[Printer, device.Printer, int] 
 
 
 def _mark_sent(label: LabelPrint, printer: Printer, job: int) -> bool:
-    """The ledger's word, committed before anything is opened; false where the order was stopped meanwhile."""
+    """The ledger's word, committed before anything is opened; false where the order was stopped meanwhile, or where
+    another worker took the label over because this one's claim ran out while a printer kept it waiting.
+    """
     with transaction.atomic(durable=True):
         order = Order.objects.select_for_update().get(account_id=label.account_id, ref=label.order_ref)
         if rules.why_not_printed(printable(order)) is not None:
             _stop(label, "not printable")
             return False
         now = definitions.now()
-        LabelPrint.objects.filter(account_id=label.account_id, id=label.id, state=PrintState.QUEUED).update(
+        mine = LabelPrint.objects.filter(account_id=label.account_id, id=label.id, state=PrintState.QUEUED).update(
             state=PrintState.SENT, since=now, job=job, printer=printer.pk, tries=F("tries") + 1, problem=None
         )
+        if not mine:
+            return False
         label.printer, label.job, label.state, label.since = printer.pk, job, PrintState.SENT, now
         _journal(Kind.LABEL_SENT, label)
     return True

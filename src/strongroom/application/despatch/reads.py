@@ -72,6 +72,13 @@ def counts(found: QuerySet[Order], now: datetime) -> dict[str, int]:
     )
 
 
+def reopened() -> int:
+    """Orders that were cancelled and that Amazon says must ship after all: no label of ours is printed for them."""
+    return Order.objects.filter(
+        account_id__in=selling_accounts(), cancelled_at__isnull=False, fulfilled_by="MERCHANT", state__in=OPEN_STATES
+    ).count()  # fmt: skip
+
+
 def warehouses() -> list[str]:
     found = Stock.objects.filter(account_id__in=selling_accounts()).values_list("warehouse", flat=True).distinct()
     return sorted(name for name in found if name)
@@ -171,7 +178,7 @@ def wave(account: int, number: int) -> Wave | None:
 
 
 def in_wave(found: Wave) -> list[Order]:
-    """A wave's orders that are still here, by the bin of their first line as far as known, then urgency."""
+    """A wave's orders that are still here, most urgent first."""
     return list(waiting(account=found.account_id).filter(wave=found.number))
 
 

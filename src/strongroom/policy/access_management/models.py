@@ -41,6 +41,33 @@ class CommandToken(models.Model):
         db_table = "command_token"
 
 
+class Device(models.Model):
+    """A company's device that may show personal data (AM-6). Local table; personal devices cannot be recorded.
+
+    owner: whose it is, always the company; managed: locked disk, updates, screen lock.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    name = models.CharField(max_length=40, unique=True)
+    kind = models.CharField(max_length=10)
+    company_owned = models.BooleanField()
+    managed = models.BooleanField()
+    added_at = models.DateTimeField()
+    seen_at = models.DateTimeField(null=True)
+    retired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "device"
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(company_owned=True, managed=True), name="device_is_the_companys_and_managed"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=["computer", "tablet", "station"]), name="device_kind_is_known"
+            ),
+        )
+
+
 class SignedIn(models.Model):
     """A session: whose, since when, by which factor. Its end here ends it at once, whatever the cookie says (AM-10).
 
@@ -54,6 +81,7 @@ class SignedIn(models.Model):
     factor = models.SmallIntegerField()
     agent = models.CharField(max_length=40)
     place = models.CharField(max_length=8)
+    device = models.ForeignKey(Device, models.PROTECT, null=True, related_name="+")
     ended_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -9,16 +9,25 @@ ATTRIBUTE = "strongroom_permission"
 
 
 class Permission(StrEnum):
-    """Grouped by scope, alphabetical within it. Values stand in declarations; PUBLIC and SIGNED_IN are for routes."""
+    """Grouped by scope, alphabetical within it. PUBLIC, SIGNED_IN and MACHINE are for routes, no role has them."""
 
     PUBLIC = "public"
     SIGNED_IN = "signed-in"
+    MACHINE = "machine"
 
+    APPROVALS_GIVE = "approvals:approval:give"
+    APPROVALS_PROPOSE = "approvals:approval:propose"
+    APPROVALS_READ = "approvals:approval:read"
+    CASES_DECIDE = "cases:case:decide"
+    CASES_READ = "cases:case:read"
+    CHECKS_RUN = "checks:check:run"
     DESPATCH_DECIDE = "despatch:print:decide"
     DESPATCH_HOLD = "despatch:order:hold"
     DESPATCH_PACK = "despatch:order:pack"
     DESPATCH_PICK = "despatch:wave:make"
     DESPATCH_READ = "despatch:order:list"
+    DEVICES_MANAGE = "devices:device:manage"
+    DUTIES_DO = "duties:duty:do"
     JOURNAL_READ = "journal:leaf:read"
     MARKETPLACE_ASK = "marketplace:account:ask"
     MARKETPLACE_READ = "marketplace:call:read"
@@ -31,9 +40,13 @@ class Permission(StrEnum):
     PEOPLE_APPROVE = "people:grant:approve"
     PEOPLE_MANAGE = "people:person:manage"
     PEOPLE_READ = "people:person:read"
+    POLICY_OWN = "policy:clause:own"
     PRINTERS_MANAGE = "printers:printer:manage"
     PRINTERS_READ = "printers:printer:read"
+    REGISTERS_MANAGE = "registers:entry:manage"
+    REGISTERS_READ = "registers:entry:read"
     RETENTION_READ = "retention:day:read"
+    WALL_READ = "wall:clause:read"
 
 
 NUMBERS = {
@@ -57,6 +70,18 @@ NUMBERS = {
     Permission.PEOPLE_APPROVE: 18,
     Permission.PRINTERS_READ: 19,
     Permission.PRINTERS_MANAGE: 20,
+    Permission.APPROVALS_READ: 21,
+    Permission.APPROVALS_PROPOSE: 22,
+    Permission.APPROVALS_GIVE: 23,
+    Permission.WALL_READ: 24,
+    Permission.CHECKS_RUN: 25,
+    Permission.DUTIES_DO: 26,
+    Permission.POLICY_OWN: 27,
+    Permission.REGISTERS_READ: 28,
+    Permission.REGISTERS_MANAGE: 29,
+    Permission.DEVICES_MANAGE: 30,
+    Permission.CASES_READ: 31,
+    Permission.CASES_DECIDE: 32,
 }
 """What the journal says for each; never change or reuse one."""
 

@@ -96,15 +96,113 @@ class Sealed(models.Model):
         managed = False  # Django knows no partitioned tables; the migration makes it
 
 
+class Place(models.Model):
+    """Where things that hold Amazon's data stand, and what keeps others out (GS-1). Local table; named by its name."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    kind = models.CharField(max_length=12)
+    controls = models.CharField(max_length=300)
+    recorded_at = models.DateTimeField()
+    retired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "place"
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(kind__in=["server room", "bench", "office", "store", "elsewhere"]),
+                name="place_kind_is_known",
+            ),
+            models.CheckConstraint(condition=~models.Q(controls=""), name="place_has_a_control"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Equipment(models.Model):
+    """A server or a bin, and the place it stands in (GS-1). Local table. `name`: a server's own host name."""
+
+    id = models.BigAutoField(primary_key=True)
+    name = models.CharField(max_length=64, unique=True)
+    kind = models.CharField(max_length=8)
+    place = models.ForeignKey(Place, models.PROTECT, db_column="place", related_name="+")
+    added_at = models.DateTimeField()
+    retired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "equipment"
+        constraints = (
+            models.CheckConstraint(condition=models.Q(kind__in=["server", "bin"]), name="equipment_kind_is_known"),
+        )
+
+
+class Threat(models.Model):
+    """What could happen to a link, a store or a recipient, and what is done about it (GS-2). Local table.
+
+    subject: such as `link:printer` or `store:sealed`. A threat has a control, or a residual that somebody accepted.
+    """
+
+    subject = models.CharField(max_length=40, primary_key=True)
+    words = models.CharField(max_length=300)
+    control = models.CharField(max_length=300)
+    residual = models.CharField(max_length=300)
+    accepted_by = models.BigIntegerField(null=True)
+    recorded_at = models.DateTimeField()
+    reviewed_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "threat"
+        constraints = (
+            models.CheckConstraint(
+                condition=~models.Q(control="") | models.Q(accepted_by__isnull=False), name="threat_is_answered"
+            ),
+        )
+
+
+class Link(models.Model):
+    """A way that data travels, with its transport and its threat (ET-3, GS-2). Local table. Printers are links too.
+
+    name: such as `website` or `marketplace`. direction: `in`, `out` or `here` (within the machine).
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    name = models.CharField(max_length=40, unique=True)
+    direction = models.CharField(max_length=4)
+    peer = models.CharField(max_length=200)
+    transport = models.CharField(max_length=20)
+    carries = models.CharField(max_length=20)
+    threat = models.ForeignKey(Threat, models.PROTECT, db_column="threat", related_name="+")
+    added_at = models.DateTimeField()
+    retired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "link"
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(transport__in=["TLS 1.3", "TLS 1.2", "Unix socket"]),
+                name="link_is_encrypted_or_here",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(direction__in=["in", "out", "here"]), name="link_has_a_direction"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(carries__in=["personal data", "other Amazon data", "no Amazon data"]),
+                name="link_says_what_it_carries",
+            ),
+        )
+
+
 class Printer(models.Model):
     """A registered label printer: its address and the SHA-256 of the only certificate it is believed with (ET-1).
 
-    Local table. `second` takes over while this one is down; `format` is what it prints, `pdf` or `zpl`.
+    Local table. It stands in a place, and a threat speaks of it (GS-1, GS-2). `second` takes over while this one is
+    down; `format` is what it prints, `pdf` or `zpl`.
     """
 
     id = models.BigAutoField(primary_key=True)
     name = models.CharField(max_length=20, unique=True)
-    place = models.CharField(max_length=40)
+    place = models.ForeignKey(Place, models.PROTECT, db_column="place", related_name="+")
+    threat = models.ForeignKey(Threat, models.PROTECT, db_column="threat", related_name="+", default="link:printer")
     uri = models.CharField(max_length=200)
     fingerprint = models.BinaryField()
     format = models.CharField(max_length=4)

@@ -7,6 +7,7 @@ from strongroom.formats.refused import Refused
 from strongroom.policy import definitions
 from strongroom.policy.clauses.permissions import Permission
 from strongroom.policy.encryption_and_storage.models import Printer
+from strongroom.policy.encryption_and_storage.registers import the_place
 from strongroom.policy.least_privilege.actions import reference_of
 from strongroom.policy.least_privilege.gate import require
 from strongroom.policy.least_privilege.models import Person
@@ -28,11 +29,11 @@ def add(
 def add_known(
     *, name: str, place: str, uri: str, fingerprint: bytes, form: str, second: Printer | None, by: bytes
 ) -> Printer:
-    """`add` for whoever installs. Raises `Refused` for an address that is not IPP over TLS."""
+    """`add` for whoever installs. Raises `Refused` for an address that is not IPP over TLS, or an unrecorded place."""
     if not uri.startswith("ipps://") or len(fingerprint) != 32:
         raise Refused("ET-1", "A printer is reached over TLS and known by the SHA-256 of its certificate.")
     printer = Printer(
-        name=name, place=place, uri=uri, fingerprint=fingerprint, format=form, second=second,
+        name=name, place=the_place(place), uri=uri, fingerprint=fingerprint, format=form, second=second,
         added_at=definitions.now(), condition="unasked", reasons="",
     )  # fmt: skip
     printer.save(force_insert=True)

@@ -1,7 +1,7 @@
 """People and their grants. Local tables: no account table refers to them (DESIGN 12)."""
 
 from datetime import datetime
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import ClassVar, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -151,3 +151,67 @@ class Grant(models.Model):
         return self.approved_at is not None and (
             self.approved_by_id is None or self.approved_by_id == self.granted_by_id
         )
+
+
+class ApprovalKind(StrEnum):
+    """What two people decide together. The words stand in the database."""
+
+    GRANT = "grant"
+    TERMS = "terms"
+    EXCEPTION = "exception"
+    LATER = "later deadline"
+    WITHDRAWAL = "withdrawn deadline"
+    DROP_LOGS = "drop logs"
+    RESIDUAL = "accepted residual"
+
+
+class Approvals(models.QuerySet["Approval"]):
+    """Proposals by whether they still wait."""
+
+    def waiting(self, now: datetime) -> Self:
+        return self.filter(approved_at__isnull=True, declined_at__isnull=True, expires_at__gt=now)
+
+    def usable(self, now: datetime) -> Self:
+        """Approved, in time, and not used up."""
+        return self.filter(approved_at__isnull=False, used_at__isnull=True, expires_at__gt=now)
+
+
+class Approval(models.Model):
+    """A proposal with its hash, and the one other person who approved exactly that (DESIGN 1). Local table.
+
+    subject: what it is about, in the words of its kind. content: canonical JSON of the proposal; digest: its SHA-256.
+    The verb that needs it hashes what it is about to do: another hash is not approved.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    kind = models.CharField(max_length=20)
+    subject = models.CharField(max_length=80)
+    content = models.TextField()
+    digest = models.BinaryField()
+    reason = models.CharField(max_length=300)
+    proposed_by = models.ForeignKey(Person, models.PROTECT, related_name="+")
+    proposed_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    approved_by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
+    approved_at = models.DateTimeField(null=True)
+    declined_by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
+    declined_at = models.DateTimeField(null=True)
+    used_at = models.DateTimeField(null=True)
+
+    objects = Approvals.as_manager()
+
+    class Meta:
+        db_table = "approval"
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(approved_by__isnull=True) | ~models.Q(approved_by=models.F("proposed_by")),
+                name="approval_is_by_somebody_else",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(approved_at__isnull=True, approved_by__isnull=True, used_at__isnull=True)
+                | models.Q(approved_at__isnull=False, approved_by__isnull=False, declined_at__isnull=True),
+                name="approval_is_given_before_it_is_used",
+            ),
+            models.CheckConstraint(condition=models.Q(kind__in=list(ApprovalKind)), name="approval_kind_is_known"),
+        )
+        indexes = (models.Index(fields=["kind", "proposed_at"], name="approval_by_kind"),)

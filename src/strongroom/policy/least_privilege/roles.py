@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from strongroom.policy.clauses.permissions import Permission as May
 
@@ -15,6 +16,7 @@ class Role(StrEnum):
     AUDITOR = "auditor"
     MANAGER = "manager"
     SECURITY = "security"
+    DIRECTOR = "director"
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,14 @@ class RoleFacts:
         return May.ORDERS_REVEAL in self.permissions
 
 
+OFFICE: Final = frozenset(
+    {
+        May.WALL_READ, May.CHECKS_RUN, May.DUTIES_DO, May.REGISTERS_READ, May.APPROVALS_READ, May.APPROVALS_PROPOSE,
+        May.APPROVALS_GIVE,
+    }
+)  # fmt: skip
+"""What everybody who answers for the policy may do: read it, run its checks, do its duties, decide in twos."""
+
 ROLES: dict[Role, RoleFacts] = {
     Role.PACKER: RoleFacts(
         1,
@@ -45,6 +55,7 @@ ROLES: dict[Role, RoleFacts] = {
                 May.DESPATCH_PACK,
                 May.DESPATCH_DECIDE,
                 May.PRINTERS_READ,
+                May.WALL_READ,
             }
         ),
         idle=240,
@@ -52,7 +63,16 @@ ROLES: dict[Role, RoleFacts] = {
     Role.SUPPORT: RoleFacts(
         2,
         "Answers buyers; opens one order's data for a stated purpose, for 60 seconds.",
-        frozenset({May.ORDERS_LIST, May.ORDERS_READ, May.ORDERS_REVEAL, May.ORDERS_SEARCH, May.DESPATCH_READ}),
+        frozenset(
+            {
+                May.ORDERS_LIST,
+                May.ORDERS_READ,
+                May.ORDERS_REVEAL,
+                May.ORDERS_SEARCH,
+                May.DESPATCH_READ,
+                May.WALL_READ,
+            }
+        ),
         idle=15,
         longest=10,
     ),
@@ -73,6 +93,8 @@ ROLES: dict[Role, RoleFacts] = {
                 May.PEOPLE_READ,
                 May.PEOPLE_APPROVE,
                 May.RETENTION_READ,
+                *OFFICE,
+                May.CASES_READ,
             }
         ),
     ),
@@ -89,8 +111,18 @@ ROLES: dict[Role, RoleFacts] = {
                 May.PEOPLE_READ,
                 May.PEOPLE_APPROVE,
                 May.PRINTERS_READ,
+                *OFFICE,
+                May.POLICY_OWN,
+                May.REGISTERS_MANAGE,
+                May.CASES_READ,
+                May.CASES_DECIDE,
             }
         ),
+    ),
+    Role.DIRECTOR: RoleFacts(
+        7,
+        "Is told, decides with a second person, answers for the policy; never opens a customer's data.",
+        frozenset({May.RETENTION_READ, May.OPENINGS_READ, May.PEOPLE_READ, *OFFICE, May.CASES_READ}),
     ),
     Role.ADMINISTRATOR: RoleFacts(
         3,
@@ -109,6 +141,11 @@ ROLES: dict[Role, RoleFacts] = {
                 May.PEOPLE_APPROVE,
                 May.PRINTERS_READ,
                 May.PRINTERS_MANAGE,
+                *OFFICE,
+                May.POLICY_OWN,
+                May.REGISTERS_MANAGE,
+                May.DEVICES_MANAGE,
+                May.CASES_READ,
             }
         ),
     ),
@@ -123,6 +160,11 @@ ROLES: dict[Role, RoleFacts] = {
                 May.OPENINGS_READ,
                 May.PEOPLE_READ,
                 May.PRINTERS_READ,
+                May.WALL_READ,
+                May.CHECKS_RUN,
+                May.APPROVALS_READ,
+                May.REGISTERS_READ,
+                May.CASES_READ,
             }
         ),
     ),

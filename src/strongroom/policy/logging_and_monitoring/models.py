@@ -103,7 +103,10 @@ class ApiCall(models.Model):
 
 
 class Alarm(models.Model):
-    """Something a person must look at. Told upwards as a row; closed with its reason by whoever looked."""
+    """Something a person must look at. Told upwards as a row; closed by the case that answers it (DF-4).
+
+    level: 1 a notice, 2 high: an incident or a written dismissal must follow.
+    """
 
     pk = models.CompositePrimaryKey("account_id", "id")
     account_id = models.BigIntegerField()
@@ -111,6 +114,7 @@ class Alarm(models.Model):
     kind = models.CharField(max_length=24)
     subject = models.UUIDField()
     count = models.BigIntegerField()
+    level = models.SmallIntegerField(default=2)
     raised_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
 
@@ -123,7 +127,20 @@ class Alarm(models.Model):
                 name="alarm_is_open_once",
             ),
             models.CheckConstraint(
-                condition=models.Q(kind__in=["carry", "absent data", "lockout", "openings"]), name="alarm_kind_is_known"
+                condition=models.Q(
+                    kind__in=[
+                        "carry",
+                        "absent data",
+                        "lockout",
+                        "openings",
+                        "promise broken",
+                        "watch lost",
+                        "forged verdict",
+                        "deadline missed",
+                        "probe failed",
+                    ]
+                ),
+                name="alarm_kind_is_known",
             ),
         )
 

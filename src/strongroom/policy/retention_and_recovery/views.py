@@ -56,7 +56,7 @@ def retention(request: HttpRequest) -> HttpResponse:
             :10
         ],
         "alarms": Alarm.objects.filter(account_id__in=accounts, closed_at__isnull=True).order_by("raised_at"),
-        "terms": sorted(terms.all_terms().values(), key=lambda term: term.name),
+        "terms": [term for term in terms.in_force().all() if term.clause in ("RR-2", "RR-3", "DF-3", "AZ-3")],
         "now": now,
         "width": 16 + 24 * len(days),
     }

@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 
 from strongroom.policy import definitions
 from strongroom.policy.definitions import TimeUnknown
+from strongroom.policy.obligations.rules import age
 
 register = template.Library()
 LONDON = ZoneInfo("Europe/London")
@@ -60,6 +61,17 @@ def left(until: datetime) -> str:
     if days:
         return f"{days} d {hours} h"
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+@register.filter
+def ago(moment: datetime | None) -> str:
+    """How long ago that was: `3 min`, `35 h`, `12 d`."""
+    if moment is None:
+        return "never"
+    try:
+        return age(max(timedelta(), definitions.now() - moment))
+    except TimeUnknown:
+        return "unknown"
 
 
 @register.filter

@@ -7,6 +7,7 @@ from django import forms
 from strongroom.application.despatch.printing.printer import check_uri
 from strongroom.formats.refused import Refused
 from strongroom.policy.encryption_and_storage.models import Printer
+from strongroom.policy.encryption_and_storage.registers import places
 
 
 class PrinterForm(forms.Form):
@@ -14,7 +15,7 @@ class PrinterForm(forms.Form):
         label="Name", regex=r"^[A-Za-z0-9 .-]{1,20}$", max_length=20,
         error_messages={"invalid": "Letters, digits, spaces, dots and dashes only."},
     )  # fmt: skip
-    place = forms.CharField(label="Where it stands", max_length=40)
+    place = forms.ChoiceField(label="Where it stands", help_text="Places are recorded on the page Registers.")
     uri = forms.CharField(label="Address", max_length=200, help_text="Like ipps://printer.example/ipp/print; TLS only.")
     format = forms.ChoiceField(label="It prints", choices=[("pdf", "PDF"), ("zpl", "ZPL (Zebra)")])
     second = forms.ModelChoiceField(
@@ -27,6 +28,9 @@ class PrinterForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        place = self.fields["place"]
+        if isinstance(place, forms.ChoiceField):
+            place.choices = [(name, name) for name in places()]
         second = self.fields["second"]
         if isinstance(second, forms.ModelChoiceField):
             second.queryset = Printer.objects.filter(retired_at__isnull=True).order_by("name")

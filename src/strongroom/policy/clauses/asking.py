@@ -1,0 +1,27 @@
+"""How checks read rows: plain SQL over what stands in the database, not through the code whose promise they look at."""
+
+from typing import Any
+
+from django.db import connection
+
+
+def value(query: str, *values: Any) -> Any:
+    """Sweep: the one value of a read, `None` where there is no row. `query` is a constant of ours."""
+    row = first(query, *values)
+    return row[0] if row else None
+
+
+def first(query: str, *values: Any) -> tuple[Any, ...] | None:
+    """Sweep: the first row of a read."""
+    with connection.cursor() as cursor:
+        cursor.execute(query, list(values))
+        found: tuple[Any, ...] | None = cursor.fetchone()
+    return found
+
+
+def rows(query: str, *values: Any) -> list[tuple[Any, ...]]:
+    """Sweep: all rows of a read; the query says how many there can be."""
+    with connection.cursor() as cursor:
+        cursor.execute(query, list(values))
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found

@@ -1,0 +1,1 @@
+"""Data governance: places, threats, the public pages."""

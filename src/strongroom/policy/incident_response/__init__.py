@@ -1,0 +1,1 @@
+"""Incident response: what an alarm becomes."""

@@ -1,0 +1,106 @@
+"""From an alarm to an answer: every high alarm becomes a case, an incident or a written dismissal (DF-4, AM-9)."""
+
+import uuid
+from typing import Final
+
+from django.db import transaction
+from django.db.models import Max
+
+from strongroom.formats.leaf import Actor, Fact, Kind
+from strongroom.formats.refused import Refused
+from strongroom.policy import definitions
+from strongroom.policy.clauses import terms
+from strongroom.policy.clauses.permissions import Permission
+from strongroom.policy.incident_response.models import Case
+from strongroom.policy.least_privilege.actions import reference_of
+from strongroom.policy.least_privilege.gate import require
+from strongroom.policy.least_privilege.models import Person
+from strongroom.policy.logging_and_monitoring import journal
+from strongroom.policy.logging_and_monitoring.models import Alarm
+from strongroom.policy.obligations.actions import ObligationKind, open_obligation, satisfy
+
+HERE: Final = definitions.INSTALLATION
+HIGH: Final = 2
+DECISIONS: Final = ("incident", "dismissed")
+
+
+def open_cases() -> int:
+    """A case for each high alarm that has none, with its clock; how many. Idempotent."""
+    opened = 0
+    for alarm in without_a_case():
+        with transaction.atomic():
+            opened += _open(alarm)
+    return opened
+
+
+def without_a_case() -> list[Alarm]:
+    """Sweep: high alarms of all accounts that are open and have no case."""
+    known = Case.objects.filter(account_id=HERE).values("alarm")
+    found = Alarm.objects.filter(level__gte=HIGH, closed_at__isnull=True).exclude(id__in=known)
+    return list(found.order_by("raised_at")[:500])
+
+
+def take(*, number: int, by: Person) -> None:
+    """From now on this person looks into it."""
+    require(Permission.CASES_DECIDE, of=by)
+    Case.objects.filter(account_id=HERE, number=number, decision="open").update(owner=by.pk)
+
+
+@transaction.atomic
+def decide(*, number: int, decision: str, words: str, by: Person) -> Case:
+    """An incident, or dismissed: in writing, once. Its alarm is answered and its clock stops.
+
+    Raises `Refused` without words, with somebody in them, or where it is decided already.
+    """
+    require(Permission.CASES_DECIDE, of=by)
+    if decision not in DECISIONS or len(words.strip()) < 10:
+        raise Refused("DF-4", "Say whether it is an incident or dismissed, and why, in a sentence.")
+    definitions.refuse_personal(words)
+    case = Case.objects.select_for_update().get(account_id=HERE, number=number)
+    if case.decision != "open":
+        raise Refused("DF-4", "This case is decided already; a new alarm opens a new one.")
+    case.decision, case.words, case.decided_at = decision, words.strip(), definitions.now()
+    case.decided_by, case.owner = uuid.UUID(bytes=reference_of(by)), case.owner or by.pk
+    Case.objects.filter(account_id=HERE, id=case.id).update(
+        decision=decision, words=case.words, decided_at=case.decided_at, decided_by=case.decided_by, owner=case.owner
+    )
+    journal.record(
+        Kind.CASE_DECIDED, by=reference_of(by),
+        facts={Fact.CASE: case.number, Fact.STATE: DECISIONS.index(decision) + 1},
+    )  # fmt: skip
+    kind = _kind(case.alarm_kind)
+    satisfy(account=HERE, kind=kind, subject=case.id, by=reference_of(by))
+    transaction.on_commit(lambda: _answer(case))
+    return case
+
+
+def _answer(case: Case) -> None:
+    """The alarm is closed by its case: in a transaction of its own, since it is of another account."""
+    Alarm.objects.filter(account_id=case.alarm_account, id=case.alarm, closed_at__isnull=True).update(
+        closed_at=definitions.now()
+    )
+
+
+def _open(alarm: Alarm) -> bool:
+    newest = Case.objects.filter(account_id=HERE).aggregate(n=Max("number"))["n"] or 0
+    case, new = Case.objects.get_or_create(
+        account_id=HERE, alarm_account=alarm.account_id, alarm=alarm.id,
+        defaults={
+            "id": definitions.reference(), "number": newest + 1, "alarm_kind": alarm.kind,
+            "opened_at": definitions.now(), "owner": 0, "decision": "open", "words": "",
+        },
+    )  # fmt: skip
+    if not new:
+        return False
+    journal.record(
+        Kind.CASE_OPENED, by=Actor.WATCH.reference, facts={Fact.CASE: case.number, Fact.ALARM: alarm.id.bytes}
+    )
+    kind = _kind(alarm.kind)
+    term = "look_into_lock" if kind is ObligationKind.LOOK_INTO_LOCK else "answer_alarm"
+    due = terms.in_force().span(term).after(alarm.raised_at)
+    open_obligation(account=HERE, kind=kind, subject=case.id, due_at=due, by=Actor.WATCH, opened_at=alarm.raised_at)
+    return True
+
+
+def _kind(alarm_kind: str) -> ObligationKind:
+    return ObligationKind.LOOK_INTO_LOCK if alarm_kind == "lockout" else ObligationKind.ANSWER_ALARM

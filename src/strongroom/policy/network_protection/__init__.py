@@ -1,0 +1,1 @@
+"""Network protection: who reaches what."""

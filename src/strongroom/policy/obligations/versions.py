@@ -1,0 +1,215 @@
+"""Versions of the policy: which profiles are in force, approved by two people, and what a change would move (DESIGN 1).
+
+The profiles that come with Strongroom are always in force, so a row can only make the policy stricter. A version keeps
+the company's own profiles as texts, and the digest of those that came with the program.
+"""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+
+from strongroom.formats.leaf import Actor, Fact, Kind
+from strongroom.formats.refused import Refused
+from strongroom.policy import definitions
+from strongroom.policy.clauses import profiles, terms
+from strongroom.policy.clauses.profiles import Mistake, Profile
+from strongroom.policy.clauses.terms import Term, Terms
+from strongroom.policy.least_privilege import approvals
+from strongroom.policy.least_privilege.actions import reference_of
+from strongroom.policy.least_privilege.models import Approval, ApprovalKind, Person
+from strongroom.policy.logging_and_monitoring import journal
+from strongroom.policy.logging_and_monitoring.models import SellingAccount
+from strongroom.policy.obligations import duties
+from strongroom.policy.obligations.actions import ObligationKind
+from strongroom.policy.obligations.models import Obligation, PolicyVersion
+
+LOOK_EVERY: Final = 2.0
+"""Seconds for which a process believes the version it read."""
+
+Texts = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One term that a proposal would change. `was` or `becomes` is empty where the term is new or gone."""
+
+    clause: str
+    name: str
+    scope: str
+    was: str
+    becomes: str
+
+
+class InForce:
+    """The source of the terms in force for a process: the newest version, read again every two seconds."""
+
+    def __init__(self) -> None:
+        self._terms: Terms | None = None
+        self._read_at = float("-inf")
+
+    def __call__(self) -> Terms:
+        if self._terms is None or time.monotonic() - self._read_at > LOOK_EVERY:
+            newest = PolicyVersion.objects.order_by("-number").first()
+            number = newest.number if newest is not None else 0
+            if self._terms is None or self._terms.number != number:
+                self._terms = of_version(newest)
+            self._read_at = time.monotonic()
+        return self._terms
+
+
+def of_version(version: PolicyVersion | None) -> Terms:
+    """The terms that a version means. Raises `Refused` where its row no longer is what was approved."""
+    if version is None:
+        return terms.built_in()
+    content = json.loads(version.content)
+    if approvals.digest(content) != bytes(version.digest):
+        raise Refused("LM-2", "The policy's version in the database was altered.")
+    company, mistakes = profiles.read(content["profiles"], profiles.built_in())
+    if mistakes:
+        raise Refused("GS-2", f"The policy's version cannot be read by this program: {mistakes[0]}")
+    return Terms([*profiles.built_in(), *company], version.number)
+
+
+def lint(texts: Texts) -> tuple[list[Profile], list[Mistake]]:
+    """A company's profiles, and everything wrong with them, alone and beside those in force."""
+    company, mistakes = profiles.read(texts, profiles.built_in())
+    return company, [*mistakes, *terms.lint(company, profiles.built_in())]
+
+
+def content_of(texts: Texts) -> dict[str, object]:
+    """What a version keeps, and what two people approve."""
+    return {"profiles": dict(texts), "built in": {each.id: each.digest for each in profiles.built_in()}}
+
+
+def changes(before: Terms, after: Terms) -> list[Change]:
+    """What would be different, in the policy's order."""
+    was = {(term.name, term.scope): term for term in before.all()}
+    becomes = {(term.name, term.scope): term for term in after.all()}
+    return [
+        Change(_clause(was.get(key), becomes.get(key)), key[0], _scope(key[1]), _words(was.get(key)),
+               _words(becomes.get(key)))
+        for key in [*was, *(key for key in becomes if key not in was)]
+        if _words(was.get(key)) != _words(becomes.get(key))
+    ]  # fmt: skip
+
+
+def moved_clocks(before: Terms, after: Terms) -> dict[str, int]:
+    """How many open deadlines of retention would move earlier, by the words of their kind."""
+    moved = {}
+    for kind, name in CLOCKS.items():
+        earlier = _earlier_by(name, before, after)
+        if earlier > timedelta(0):
+            moved[kind.value] = Obligation.objects.open().filter(kind=kind).count()  # sweep: a preview
+    return moved
+
+
+def propose(*, texts: Texts, reason: str, by: Person) -> Approval:
+    """Propose these profiles to be in force. Raises `Refused` with the first mistake where there is any."""
+    _, mistakes = lint(texts)
+    if mistakes:
+        raise Refused("GS-2", f"{mistakes[0]} ({len(mistakes)} in all; see `strongroom policy lint`.)")
+    after = Terms([*profiles.built_in(), *lint(texts)[0]])
+    if not changes(terms.in_force(), after) and _newest_texts() == dict(texts):
+        raise Refused("GS-2", "These profiles are in force already.")
+    number = terms.in_force().number + 1
+    return approvals.propose(
+        kind=ApprovalKind.TERMS, subject=f"policy version {number}", content=content_of(texts), reason=reason, by=by
+    )
+
+
+@transaction.atomic
+def put_in_force(*, approval: Approval, by: Person) -> PolicyVersion:
+    """An approved proposal becomes the next version; open clocks of retention move earlier with it, never later."""
+    content = approvals.content_of(approval)
+    approvals.use(id_=approval.pk, kind=ApprovalKind.TERMS, content=content, by=reference_of(by))
+    made = _append(content, by=reference_of(by), approval=approval)
+    for account in SellingAccount.objects.filter(id__gt=0).values_list("id", flat=True):
+        transaction.on_commit(lambda account=account: move_clocks(account=account))  # type: ignore[misc]
+    transaction.on_commit(lambda: duties.keep_open() and None)
+    return made
+
+
+@transaction.atomic
+def note_program(*, by: Actor = Actor.INSTALLER) -> PolicyVersion | None:
+    """At start: a program with other profiles of its own makes a new version with the company's kept; else nothing."""
+    newest = PolicyVersion.objects.order_by("-number").first()
+    mine = {each.id: each.digest for each in profiles.built_in()}
+    texts = json.loads(newest.content)["profiles"] if newest is not None else {}
+    if newest is not None and json.loads(newest.content)["built in"] == mine:
+        return None
+    return _append(content_of(texts), by=by.reference, approval=None)
+
+
+@transaction.atomic
+def move_clocks(*, account: int) -> int:
+    """Every open clock of retention of one account to where the terms in force put it, if that is earlier."""
+    moved = 0
+    now = definitions.now()
+    for kind, name in CLOCKS.items():
+        span = terms.in_force().span(name)
+        rows = Obligation.objects.open().select_for_update().filter(account_id=account, kind=kind)
+        for row in rows.order_by("due_at")[:50_000]:
+            due = max(span.after(_counted_from(row)), now)
+            if due < row.due_at:
+                Obligation.objects.filter(account_id=account, id=row.id).update(due_at=due, next_at=due)
+                moved += 1
+    return moved
+
+
+CLOCKS: Final = {
+    ObligationKind.FORGET_DAY: "remove_pii_after",
+    ObligationKind.FORGET_CANCELLED: "forget_cancelled_after",
+    ObligationKind.FORGET_OTHER_DATA: "other_data_gone_after",
+}
+"""Which term says when each clock of retention is due."""
+
+
+def _counted_from(row: Obligation) -> datetime:
+    """What the clock runs from: its day, or when it was opened, which is when the order was done."""
+    if row.kind == ObligationKind.FORGET_DAY:
+        return definitions.moment(row.subject.int * 86_400_000)
+    return row.opened_at
+
+
+def _append(content: Mapping[str, object], *, by: bytes, approval: Approval | None) -> PolicyVersion:
+    newest = PolicyVersion.objects.order_by("-number").first()
+    number = newest.number + 1 if newest is not None else 1
+    digest = approvals.digest(content)
+    facts: dict[Fact, int | bytes] = {Fact.VERSION: number, Fact.HASH: digest}
+    if approval is not None:
+        facts[Fact.APPROVAL] = approval.pk.bytes
+    entry = journal.record(Kind.TERMS_CHANGED, by=by, facts=facts)
+    made = PolicyVersion(
+        number=number, content=approvals.canonical(content), digest=digest, since=definitions.now(),
+        approval=approval.pk if approval is not None else None, entry=entry.id,
+    )  # fmt: skip
+    made.save(force_insert=True)
+    return made
+
+
+def _newest_texts() -> dict[str, str]:
+    newest = PolicyVersion.objects.order_by("-number").first()
+    found: dict[str, str] = json.loads(newest.content)["profiles"] if newest is not None else {}
+    return found
+
+
+def _earlier_by(name: str, before: Terms, after: Terms) -> timedelta:
+    was, becomes = before.span(name), after.span(name)
+    return was.length() - becomes.length()
+
+
+def _words(term: Term | None) -> str:
+    return term.words or "none" if term is not None else ""
+
+
+def _clause(was: Term | None, becomes: Term | None) -> str:
+    return (becomes or was).clause if (becomes or was) is not None else ""  # type: ignore[union-attr]
+
+
+def _scope(scope: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(f"{key} {name}" for key, name in scope)

@@ -1,0 +1,1 @@
+"""Sabotage: each clause's promise broken on purpose, against the real running parts, to see its tile turn (CLAUSES)."""

@@ -1,0 +1,7 @@
+"""Sabotage of what keeps doors."""
+
+from typing import Final
+
+from strongroom.rehearsal.sabotage.breaking import Sabotage
+
+SABOTAGE: Final[tuple[Sabotage, ...]] = ()

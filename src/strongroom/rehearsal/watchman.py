@@ -1,0 +1,125 @@
+"""`python -m strongroom.rehearsal.watchman`: looks at a rehearsal's wall and has checks run, for whoever rehearses.
+
+A process of its own with the website's rights: reads one JSON request a line, writes one JSON answer a line. `Watchman`
+is the other end. What it reports are the rows that pages show; it decides nothing.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, Self
+
+from strongroom.installation.problems import CannotStart
+from strongroom.rehearsal.clock import RehearsalClock
+from strongroom.rehearsal.installation import Rehearsal
+from strongroom.website.process import begin
+
+RUN_WITHIN: Final = 60.0
+
+
+class Watchman:
+    """Asks the process. Use as a context manager."""
+
+    def __init__(self, rehearsal: Rehearsal) -> None:
+        channel = rehearsal.running.channels["web"].peers.fileno()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "strongroom.rehearsal.watchman"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env=rehearsal.running.environment("web"), pass_fds=[channel], text=True,
+        )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+        self._process.wait(10)
+
+    def tiles(self) -> dict[str, dict[str, Any]]:
+        """Every clause's row as `strongroom status --json` shows it, by its id."""
+        found: dict[str, dict[str, Any]] = {row["id"]: row for row in self._ask("status")["clauses"]}
+        return found
+
+    def counts(self) -> dict[str, int]:
+        found: dict[str, int] = self._ask("status")["counts"]
+        return found
+
+    def run(self, *which: str) -> dict[str, dict[str, Any]]:
+        """Have the worker run these checks or all checks of these clauses now; each one's run, by check."""
+        found: dict[str, dict[str, Any]] = self._ask("run", which=list(which))
+        return found
+
+    def checks(self) -> dict[str, str]:
+        """Every check's clause."""
+        found: dict[str, str] = self._ask("checks")
+        return found
+
+    def _ask(self, verb: str, **what: Any) -> Any:
+        assert self._process.stdin is not None  # noqa: S101 - both are pipes of ours
+        assert self._process.stdout is not None  # noqa: S101
+        self._process.stdin.write(json.dumps({"verb": verb, **what}) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise CannotStart("The watchman ended.", "Look at what it said above.")
+        return json.loads(line)
+
+
+def main() -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "strongroom.website.settings")
+    begin(RehearsalClock(Path(os.environ["STRONGROOM_REHEARSAL_CLOCK"])))
+    from strongroom.website.wall import reports  # noqa: PLC0415 - Django is set up now
+    from strongroom.website.wiring import controls  # noqa: PLC0415
+
+    for line in sys.stdin:
+        asked = json.loads(line)
+        match asked["verb"]:
+            case "status":
+                answer: Any = reports.status()
+            case "checks":
+                answer = {check.id: check.clause for check in controls().checks}
+            case "run":
+                answer = _run(asked["which"])
+            case _:
+                answer = None
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+    return 0
+
+
+def _run(which: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Ask the worker, wait for a newer run of each; what did not run in time says so."""
+    from strongroom.policy import definitions  # noqa: PLC0415
+    from strongroom.policy.obligations import runs  # noqa: PLC0415
+    from strongroom.website.wiring import controls  # noqa: PLC0415
+
+    wanted = {c.id for c in controls().checks if not which or c.id in which or c.clause in which}
+    before = {id_: {row.id for row in runs.last_of(id_, 5)} for id_ in wanted}
+    _ask_for(wanted, definitions.now())
+    found: dict[str, dict[str, Any]] = {}
+    deadline = time.monotonic() + RUN_WITHIN
+    while set(found) < wanted and time.monotonic() < deadline:
+        for id_ in wanted - set(found):
+            new = [row for row in runs.last_of(id_, 3) if row.ended_at is not None and row.id not in before[id_]]
+            if new:
+                found[id_] = {"outcome": new[0].outcome, "reason": new[0].reason, "ms": new[0].milliseconds}
+        time.sleep(0.05)
+    return found | {
+        id_: {"outcome": "none", "reason": "It did not run in time.", "ms": 0} for id_ in wanted - set(found)
+    }
+
+
+def _ask_for(wanted: set[str], now: Any) -> None:
+    """A check that never ran has no row to ask by; it runs by itself as new."""
+    from strongroom.policy.obligations import runs  # noqa: PLC0415
+
+    runs.want(sorted(wanted), now)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The wall: whether every promise is true now, to people and to machines."""
