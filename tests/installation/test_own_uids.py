@@ -74,6 +74,7 @@ OWN = {
     "rehearsal-unlock": {Role.BROKER},
     "credentials/database-web": {Role.WEB},
     "credentials/django-secret-key": {Role.WEB},
+    "credentials/monitoring-token": {Role.WEB},
     "credentials/database-worker": {Role.WORKER},
     "credentials/amazon-refresh-token": {Role.WORKER},
     "credentials/database-owner": set(),

@@ -91,7 +91,7 @@ def test_each_unit_takes_what_its_process_does_not_need(folder: Path) -> None:
     for name in ("broker", "web", "worker"):
         assert found[name]["MemorySwapMax"][-1] == "0"
     given = [one.partition(":")[0] for one in found["web"]["LoadCredential"]]
-    assert given == ["database-web", "django-secret-key", "web-key"]
+    assert given == ["database-web", "django-secret-key", "monitoring-token", "web-key"]
 
 
 def test_an_ordinary_user_is_told_that_it_needs_root() -> None:

@@ -39,6 +39,7 @@ LAYOUT: Final = (
     Rule("credentials/unlock", Role.BROKER, 0o600),
     Rule("credentials/database-web", Role.WEB, 0o600),
     Rule("credentials/django-secret-key", Role.WEB, 0o600),
+    Rule("credentials/monitoring-token", Role.WEB, 0o600),
     Rule("credentials/database-worker", Role.WORKER, 0o600),
     Rule("credentials/database-*", None, 0o600),
     Rule("credentials/*", Role.WORKER, 0o600),  # what else there is, is for talking to others: Amazon, mail

@@ -185,14 +185,20 @@ class Running:
 
     def run(self, role: str, arguments: Sequence[str]) -> str:
         """A short Django process with a role's uid, database rights and way to the broker; its output."""
-        known = Role(role) if role in commands.PEERS else None
         done = subprocess.run(
-            [sys.executable, *arguments], capture_output=True, text=True, check=False, env=self.environment(role),
-            pass_fds=self._descriptors(role), cwd="/", preexec_fn=die_with_parent(life=self.life(known)),
-        )  # fmt: skip
+            [sys.executable, *arguments], capture_output=True, text=True, check=False, **self.as_role(role)
+        )
         if done.returncode != 0:
             raise CannotStart(f"{arguments[1]} failed. {done.stderr.strip()[-300:]}", "Look at the logs folder.")
-        return done.stdout
+        return str(done.stdout)
+
+    def as_role(self, role: str) -> dict[str, Any]:
+        """Popen's arguments for a Django process of a role: uid, environment, way to the broker."""
+        known = Role(role) if role in commands.PEERS else None
+        return {
+            "env": self.environment(role), "pass_fds": self._descriptors(role), "cwd": "/",
+            "preexec_fn": die_with_parent(life=self.life(known)),
+        }  # fmt: skip
 
     @property
     def terminal_socket(self) -> Path:

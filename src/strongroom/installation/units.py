@@ -131,16 +131,13 @@ def _web(plan: Plan) -> str:
     arguments = commands.website(
         LIVE, configuration, certificate=folders.tls / "server.pem", key="%d/web-key"
     )  # fmt: skip
-    given = {name: folders.credentials / name for name in ("database-web", "django-secret-key")}
+    given = _credentials(folders, Role.WEB, ("database-web", "django-secret-key", "monitoring-token"))
     allowed = " ".join(("localhost", *configuration.network.allow))
     low = "CAP_NET_BIND_SERVICE" if configuration.web.port < PRIVILEGED else ""
     return _service(
         "web", Role.WEB, arguments,
         {
-            "LoadCredential": [
-                *(f"{name}:{_raw(path)}" for name, path in given.items()),
-                f"web-key:{_raw(folders.tls / 'server.key')}",
-            ],
+            "LoadCredential": [*given, f"web-key:{_raw(folders.tls / 'server.key')}"],
             "Environment": _environment(plan, "web"), "ReadWritePaths": _path(folders.data / "website"),
             "RestrictAddressFamilies": "AF_UNIX AF_INET AF_INET6", "IPAddressAllow": allowed,
             "CapabilityBoundingSet": low, "AmbientCapabilities": low,
@@ -154,12 +151,11 @@ def _web(plan: Plan) -> str:
 def _worker(plan: Plan) -> str:
     """The one that talks to Amazon, printers and mail servers: their addresses are not known here, none is denied."""
     folders = plan.folders
-    found = [path.name for path in folders.credentials.glob("*")]
-    given = [name for name in sorted({"database-worker", *found}) if _is_the_workers(name)]
+    given = _credentials(folders, Role.WORKER, ("database-worker",))
     return _service(
         "worker", Role.WORKER, commands.worker(LIVE),
         {
-            "LoadCredential": [f"{name}:{_raw(folders.credentials / name)}" for name in given],
+            "LoadCredential": given,
             "Environment": _environment(plan, "worker"), "ReadWritePaths": _path(folders.data / WANTED),
             "RestrictAddressFamilies": "AF_UNIX AF_INET AF_INET6", "IPAddressDeny": None,
             "InaccessiblePaths": _hidden(folders.keys, folders.postgres),
@@ -235,9 +231,11 @@ def _service(
     return _text({"Unit": unit, "Service": {**HARD, **told, **first, **own}})
 
 
-def _is_the_workers(credential: str) -> bool:
-    rule = rule_for(f"credentials/{credential}")
-    return rule is not None and rule.role is Role.WORKER
+def _credentials(folders: Folders, role: Role, made: Sequence[str]) -> list[str]:
+    """What a role reads: what is always made for it, and what the administrator put there. Loaded by the manager."""
+    there = [path.name for path in folders.credentials.glob("*")]
+    theirs = [name for name in there if (rule := rule_for(f"credentials/{name}")) is not None and rule.role is role]
+    return [f"{name}:{_raw(folders.credentials / name)}" for name in sorted({*made, *theirs})]
 
 
 def _environment(plan: Plan, role: str) -> str:
