@@ -55,7 +55,14 @@ def as_uid(uid: int, arguments: Sequence[str], **more: str) -> subprocess.Comple
     )  # fmt: skip
 
 
-def take(rehearsal: Rehearsal, look: Look, *, inside: str = "", spaces: Sequence[str] = ("--mount",)) -> Verdict:
+def take(
+    rehearsal: Rehearsal,
+    look: Look,
+    *,
+    inside: str = "",
+    spaces: Sequence[str] = ("--mount",),
+    search: Path | None = None,
+) -> Verdict:
     """One look by a real inspector process with its own uid and rights.
 
     `inside`: shell commands of root's before it, such as a planted fault's, in namespaces of their own (`spaces`).
@@ -64,6 +71,7 @@ def take(rehearsal: Rehearsal, look: Look, *, inside: str = "", spaces: Sequence
     with tempfile.TemporaryDirectory(prefix="sr-look-") as made:
         os.chown(made, who.uid, who.gid)
         reach = ["--broker", str(folders.peers_socket), "--supervisor", str(os.getpid())]
+        reach += ["--search", str(search)] if search is not None else []
         command = commands.inspector(
             folders, rehearsal.running.entries, *reach, "--once", "--look", str(look), "--verdicts", made
         )

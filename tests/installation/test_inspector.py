@@ -262,11 +262,15 @@ def test_a_ring_in_a_backup_a_cell_elsewhere_and_a_dump_are_seen(installed: Rehe
     (folder / "dump.sql").write_text(
         "--\n-- PostgreSQL database dump\n--\n\nALTER TABLE x OWNER TO strongroom_owner;\n"
     )
-    seen = take(installed, Look.OTHER_FOLDERS)
+    seen = take(installed, Look.OTHER_FOLDERS, search=folder)
     assert f"A copy of the key ring lies in a backup: {backups / 'nightly.tar'}" in said(seen)
     assert f"The cell of a living key lies in another folder: {folder / 'notes'}" in said(seen)
     assert f"A copy of database.json lies in another folder: {folder / 'd.json'}" in said(seen)
     assert f"A copy of the database lies in another folder: {folder / 'dump.sql'}" in said(seen)
+    (folder / "dump.sql").unlink()
+    again = take(installed, Look.OTHER_FOLDERS, search=folder)
+    assert "dump.sql" not in said(again)
+    assert "nightly.tar" in said(again)
 
 
 def with_backups(installed: Rehearsal, backups: Path) -> Configuration:

@@ -13,6 +13,7 @@ from strongroom.formats.verdict import Look, State, Verdict
 from strongroom.installation.commands import LIVE
 from strongroom.installation.configuration import load
 from strongroom.installation.folders import Folders
+from strongroom.installation.inspector import other_folders
 from strongroom.installation.inspector import seen as gathering
 from strongroom.installation.inspector.broker import Broker
 from strongroom.installation.inspector.life import Inspector
@@ -65,12 +66,12 @@ def folders(folder: Path) -> Iterator[Folders]:
 
 
 def inspector(
-    folders: Folders, look: gathering.Look, within: float = 20.0, rest: float = 0.0
+    folders: Folders, look: gathering.Look, within: float = 20.0, rest: float = 0.0, shared: tuple[Path, ...] = ()
 ) -> tuple[Inspector, Plan]:
     plan = Plan(Look.SWAP, look, every=3600, within=within)
     made = Inspector(
         folders=folders, verdicts=folders.data / verdict_file.FOLDER, wanted=folders.data / verdict_file.WANTED,
-        broker=Broker(), plans=(plan,), rest=rest, supervisor=os.getpid(),
+        broker=Broker(), plans=(plan,), rest=rest, supervisor=os.getpid(), shared=shared,
     )  # fmt: skip
     return made, plan
 
@@ -128,6 +129,28 @@ def test_what_a_look_remembers_comes_back_to_it_and_a_crash_forgets_nothing(fold
     made.take(Plan(Look.SWAP, crashes, every=3600))
     made.take(plan)
     assert written(folders).saw["times"] == 4
+
+
+def test_what_was_found_stays_found_although_only_what_changed_is_read_again(folders: Folders, folder: Path) -> None:
+    """A walk reads what changed since the last whole walk; what it found before is looked at each time."""
+    stray, kept = folder / "stray", folders.data / "database.json"
+    stray.mkdir()
+    kept.write_text('{"host": "here", "name": "strongroom"}')
+    (stray / "one").write_bytes(kept.read_bytes())
+    plan = Plan(Look.SWAP, other_folders.look, every=3600)
+    made, _ = inspector(folders, other_folders.look, shared=(stray,))
+
+    def found() -> list[str]:
+        made.take(plan)
+        return sorted(name for name in ("one", "two") if f"{stray / name}." in " ".join(written(folders).problems))
+
+    assert found() == ["one"]
+    time.sleep(0.05)
+    assert found() == ["one"], "it did not change since"
+    (stray / "two").write_bytes(kept.read_bytes())
+    assert found() == ["one", "two"]
+    (stray / "one").unlink()
+    assert found() == ["two"]
 
 
 def test_a_look_is_taken_when_due_or_asked_for_and_otherwise_rests(folders: Folders) -> None:

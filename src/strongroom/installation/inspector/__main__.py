@@ -15,6 +15,8 @@ from strongroom.installation.inspector.life import Inspector
 from strongroom.installation.inspector.looks import PLANS
 from strongroom.installation.process_flags import harden
 
+SHARED = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))  # noqa: S108 - where strays end up
+
 
 def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
@@ -24,7 +26,7 @@ def main(arguments: list[str]) -> int:
     inspector = Inspector(
         folders=Folders(options.data), verdicts=options.verdicts, wanted=options.wanted, plans=wanted,
         broker=Broker(channel=channel, path=options.broker), rest=options.rest,
-        supervisor=options.supervisor or os.getppid(),
+        supervisor=options.supervisor or os.getppid(), shared=tuple(options.search) or SHARED,
     )  # fmt: skip
     if options.once:
         return _once(inspector, options.look)
@@ -60,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--broker", type=Path, help="the key broker's named socket")
     parser.add_argument("--channel-fd", type=int, help="or the descriptor of our channel to it")
     parser.add_argument("--supervisor", type=int, help="whose children our processes are (default: our own parent)")
+    parser.add_argument("--search", type=Path, action="append", default=[], help="folders to search for stray copies")
     parser.add_argument("--ready-fd", type=int, help="descriptor to write a line to when it looks")
     parser.add_argument("--tick", type=float, default=2.0, help="seconds between looks at what is due")
     parser.add_argument("--rest", type=float, default=10.0, help="least seconds between two runs of one look")

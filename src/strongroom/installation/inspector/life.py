@@ -48,7 +48,7 @@ class Inspector:
 
     def __init__(
         self, *, folders: Folders, verdicts: Path, wanted: Path, broker: Broker, plans: tuple[Plan, ...], rest: float,
-        supervisor: int,
+        supervisor: int, shared: tuple[Path, ...] = (),
     ) -> None:  # fmt: skip
         self._folders = folders
         self._verdicts = verdicts
@@ -57,6 +57,7 @@ class Inspector:
         self._plans = plans
         self._rest = rest
         self._supervisor = supervisor
+        self._shared = shared
         self._turns = {plan.look: _Turn() for plan in plans}
         self._told = 0
         self._grade = Kind.SINGLE_USER
@@ -103,7 +104,7 @@ class Inspector:
             problem = f"installation.json cannot be believed: {why}. Restart Strongroom, and look who changed it."
             return Outcome(problems=(problem,)), Kind.SINGLE_USER
         self._grade = found.grade.kind
-        around = Surroundings(self._folders, found, self._supervisor, self._broker, turn.memory)
+        around = Surroundings(self._folders, found, self._supervisor, self._broker, self._shared, turn.memory)
         return one_look.take(plan, around), found.grade.kind
 
     def _description(self) -> Description:

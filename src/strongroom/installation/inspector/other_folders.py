@@ -16,11 +16,11 @@ from strongroom.installation.folders import BEYOND
 from strongroom.installation.identities import NAMED
 from strongroom.installation.inspector.seen import Seen, Surroundings, shown
 
-SHARED: Final = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))  # noqa: S108 - where strays end up
 MOST_SECONDS: Final = 60.0
 MOST_FILES: Final = 300_000
 MOST_OF_ARCHIVE: Final = 64 << 20
 MOST_OF_BACKUP: Final = 16 << 30
+HEAD: Final = 4096
 PIECE: Final = 1 << 20
 ID_AT: Final = len(ring.MAGIC) + 1
 RING_HEAD: Final = ID_AT + 16
@@ -111,7 +111,7 @@ def _places(around: Surroundings) -> list[Path]:
                 homes.append(Path(pwd.getpwnam(name).pw_dir))
             except KeyError:
                 continue
-    return [*SHARED, *(home for home in dict.fromkeys(homes) if len(home.parts) > 2)]
+    return [*around.shared, *(home for home in dict.fromkeys(homes) if len(home.parts) > 2)]
 
 
 def _marks(around: Surroundings, seen: Seen) -> _Marks:
@@ -220,7 +220,9 @@ def _kind(path: Path, state: os.stat_result, marks: _Marks, walk: _Walk, *, back
         walk.refused += 1
         return ""
     with os.fdopen(descriptor, "rb") as file:
-        head = file.read(PIECE)
+        head = file.read(HEAD)
+        if backup or head.startswith(DUMPS) or _is_archive(head):
+            head += file.read(PIECE - len(head))
         walk.read += len(head)
         if state.st_size == CELL and marks.cell_checks and ring.cell_check(head) in marks.cell_checks:
             return "The cell of a living key"
@@ -228,7 +230,7 @@ def _kind(path: Path, state: os.stat_result, marks: _Marks, walk: _Walk, *, back
             return "A copy of database.json"
         if not backup and _is_dump(path, head, marks):
             return "A copy of the database"
-        most = MOST_OF_BACKUP if backup else MOST_OF_ARCHIVE if _is_archive(head) else PIECE
+        most = MOST_OF_BACKUP if backup else MOST_OF_ARCHIVE if _is_archive(head) else HEAD
         return _holds_ring(file, head, marks, walk, most)
 
 
@@ -253,7 +255,7 @@ def _holds_ring(file: BinaryIO, head: bytes, marks: _Marks, walk: _Walk, most: i
             walk.other_rings += at == 0 and total == len(head)  # else a program or page that speaks of rings
             at = piece.find(ring.MAGIC, at + 1)
         if total >= most or walk.over:
-            walk.in_part += most > PIECE
+            walk.in_part += most > HEAD
             return ""
         more = file.read(PIECE)
         total += len(more)

@@ -17,12 +17,16 @@ AND_MORE: Final = "and {} more"
 
 @dataclass(frozen=True)
 class Surroundings:
-    """One installation as the inspector finds it. `memory`: what this look's last run asked to be told again."""
+    """One installation as the inspector finds it. `shared`: folders of the machine where strays end up.
+
+    `memory`: what this look's last run asked to be told again.
+    """
 
     folders: Folders
     description: Description
     supervisor: int
     broker: Broker
+    shared: tuple[Path, ...] = ()
     memory: dict[str, Any] = field(default_factory=dict)
 
     @property
