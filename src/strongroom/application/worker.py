@@ -40,6 +40,8 @@ WATCH_EVERY: Final = timedelta(minutes=1)
 RETENTION_EVERY: Final = timedelta(hours=1)
 LOOK_EVERY: Final = 0.2
 """Seconds between rounds, and so how soon an entry gets its place in the tree."""
+CHECKS_EVERY: Final = 0.5
+"""Seconds between looks at what is due to be checked; who asks for a check waits no longer."""
 PRINT_EVERY: Final = 0.1
 """Seconds between looks at the ledger: a packer waits for this, and for the printer, and for nothing else."""
 ASK_PRINTERS_EACH: Final = 20
@@ -109,14 +111,14 @@ class Worker:
             if self._round():
                 self._after_round(steps)
             self._seen_steps = steps
-            self._wait(stop, steps)
+            self._wait(stop, LOOK_EVERY, lambda: self._clock.steps() != steps)  # noqa: B023 - asked within this turn
         for thread in besides[:2]:
             thread.join()
 
-    def _wait(self, stop: threading.Event, steps: int) -> None:
-        """Until the next round is due, or the clock was moved since `steps`: a step is seen without a query."""
-        until = time.monotonic() + LOOK_EVERY
-        while time.monotonic() < until and self._clock.steps() == steps:
+    def _wait(self, stop: threading.Event, seconds: float, moved: Callable[[], bool]) -> None:
+        """Until the next turn is due, or a clock was moved: that is seen without a query."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and not moved():
             if stop.wait(self._rest):
                 return
 
@@ -147,7 +149,7 @@ class Worker:
                     self._after_watch(steps)
                 elif steps == seen:
                     self._guarded(self._watch_if_due)
-                stop.wait(self._rest)
+                self._wait(stop, LOOK_EVERY, lambda: self._seen_steps != seen)  # noqa: B023 - asked within this turn
         finally:
             connection.close()
 
@@ -177,7 +179,7 @@ class Worker:
                     log.warning("too many checks hang; this process ends and is started anew")
                     os.kill(os.getpid(), signal.SIGTERM)
                     return
-                stop.wait(max(self._rest, 0.2))
+                self._wait(stop, CHECKS_EVERY, lambda: self._checked_steps != self._seen_steps)
         finally:
             connection.close()
 
