@@ -68,7 +68,9 @@ def test_a_destroyed_key_is_not_in_the_brokers_memory_that_held_it(whole: tuple[
 def test_how_long_plaintext_stays_in_memory_is_measured_and_stated(whole: tuple[int, dict[str, Any]]) -> None:
     memory = whole[1]["memory"]
     assert set(memory["half_life_seconds"]) == {"website", "worker", "keybroker"}
-    assert memory["plaintext"][0]["worker"] in (0, None), "the worker opened nothing"
+    if memory["plaintext"][0]["website"] is None:
+        pytest.skip("needs the rights of a debugger")
+    assert memory["plaintext"][0]["website"] >= 1, "the control of this test: just opened, it is there"
 
 
 def test_the_scan_alone_finds_a_row_that_should_not_be_there(house: House) -> None:
