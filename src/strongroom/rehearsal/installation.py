@@ -30,11 +30,12 @@ class Rehearsal:
     """Starts everything in a folder; `days` of business begin that long before now. A live folder is refused.
 
     `hands_off`: days after the beginning from which on nothing is despatched by itself, so that packers have work.
+    `loud`: web and worker log at level DEBUG, as nobody should, so that a drill can search what they say.
     """
 
     def __init__(
         self, data: Path, *, port: int, days: int, seed: int = 1, orders_per_day: float = 10.0,
-        hands_off: float = math.inf, pg_bindir: Path | None = None, marketplace_port: int = 0,
+        hands_off: float = math.inf, pg_bindir: Path | None = None, marketplace_port: int = 0, loud: bool = False,
     ) -> None:  # fmt: skip
         self.folders = Folders(data)
         self.folders.make()
@@ -42,7 +43,7 @@ class Rehearsal:
         self.is_new = not (data / "clock").exists()
         self.clock = ClockDriver(data / "clock", start=time.time() - days * 86_400)
         self._begin = self._remember_begin()
-        self._hands_off = hands_off
+        self._hands_off, self._loud = hands_off, loud
         self._seed, self._orders_per_day = seed, orders_per_day
         self._marketplace_port = marketplace_port or _free_port()
         self._printer_port = _free_port()
@@ -161,13 +162,14 @@ class Rehearsal:
 
     def _entries(self) -> Entries:
         clock = str(self.folders.data / "clock")
+        loud = {"DJANGO_SETTINGS_MODULE": "strongroom.rehearsal.loud_settings"} if self._loud else {}
         return Entries(
             "rehearsal",
             ("-m", "strongroom.rehearsal.broker", "--clock", clock),
             ("-m", "strongroom.rehearsal.serve"),
             ("-m", "strongroom.rehearsal.worker"),
             ("-m", "strongroom.website.migrate"),
-            {"STRONGROOM_REHEARSAL_CLOCK": clock},
+            {"STRONGROOM_REHEARSAL_CLOCK": clock, **loud},
         )
 
     def _remember_begin(self) -> float:
