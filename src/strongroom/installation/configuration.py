@@ -81,7 +81,7 @@ class Company:
 
 @dataclass(frozen=True)
 class Mail:
-    """The server that takes our mail, TLS only (ET-1): `security` is starttls or tls; the password is a credential file.
+    """The server that takes our mail, TLS only (ET-1): `security` is starttls or tls. Its password is a credential.
 
     `from_`: the sender's address, written `from`. `directors`, `security_team`: mailboxes besides people who sign in
     here. `digest_hour`: when the daily digest leaves, 0 to 23, in London.

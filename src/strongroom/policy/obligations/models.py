@@ -280,8 +280,8 @@ class Message(models.Model):
     """A message on its way to somebody: no personal data, no secret in it (I26). Account table.
 
     to: a person's number; 0 for a mailbox of the configuration, named `list:place`, or for the webhook. key: the same
-    news is told once. body: as it is sent; a mail's link is added to it when it leaves. again_after: seconds after which
-    it is sent again until somebody acknowledges it; 0 for never. over_at: since when there is nothing more to tell.
+    news is told once. body: as it is sent; a mail's link is added to it when it leaves. again_after: seconds after
+    which it is sent again until somebody acknowledges it; 0 for never. over_at: since when there is nothing to tell.
     """
 
     pk = models.CompositePrimaryKey("account_id", "id")
@@ -322,6 +322,7 @@ class Message(models.Model):
             ),
             models.CheckConstraint(
                 condition=models.Q(acknowledged_at__isnull=True, acknowledged_by__isnull=True)
+                & ~models.Q(state="acknowledged")
                 | models.Q(acknowledged_at__isnull=False, acknowledged_by__isnull=False, state="acknowledged"),
                 name="message_is_acknowledged_by_somebody",
             ),

@@ -90,7 +90,11 @@ class Migration(migrations.Migration):
             model_name="message",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    models.Q(("acknowledged_at__isnull", True), ("acknowledged_by__isnull", True)),
+                    models.Q(
+                        ("acknowledged_at__isnull", True),
+                        ("acknowledged_by__isnull", True),
+                        models.Q(("state", "acknowledged"), _negated=True),
+                    ),
                     models.Q(
                         ("acknowledged_at__isnull", False),
                         ("acknowledged_by__isnull", False),
