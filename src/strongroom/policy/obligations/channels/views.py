@@ -108,8 +108,8 @@ def _page(request: HttpRequest, row: Message, me: Person, *, by_link: bool) -> H
     shown = {
         "row": row, "name": people.names_of([row])[row.to, row.mailbox], "state": words_of(row), "by": by,
         "attempts": list(attempts[:A_PAGE]), "by_link": by_link,
-        "may": row.acknowledged_at is None and people.may_answer_for(row, me),
-        "hours": row.again_after // 3600,
+        "mine": row.acknowledged_at is None and people.may_answer_for(row, me),
+        "hours": row.again_after // 3600, "reads": _may_read(me),
     }  # fmt: skip
     return render(request, "obligations/message.html", shown)
 
