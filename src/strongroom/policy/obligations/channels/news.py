@@ -20,6 +20,7 @@ from strongroom.policy.least_privilege.models import Approval, Grant
 from strongroom.policy.least_privilege.roles import Role
 from strongroom.policy.obligations import runs, sweeper
 from strongroom.policy.obligations.actions import KINDS, ObligationKind
+from strongroom.policy.obligations.channels.moments import when
 from strongroom.policy.obligations.channels.people import with_permission
 from strongroom.policy.obligations.models import Heartbeat, Message, Obligation, Turn
 from strongroom.policy.obligations.rules import State
@@ -147,7 +148,7 @@ def _bad(turn: Turn, standing: Standing | None, seen: Seen) -> News:
         key or (standing.key if standing else ""),
         Event.CLAUSE_FALSE if state is State.FALSE else Event.CLAUSE_UNKNOWN,
         f"{turn.clause} is {state}: {clause.short}",
-        (f"It was {turn.was} before.", turn.reason, f"The promise: {clause.promise}."),
+        (turn.reason, f"It was {turn.was} before."),
         f"/wall/{turn.clause}/", (Role.SECURITY,), turn.at, turn.clause,
         again_after=DAILY, fresh=fresh and is_new, figures={"state": state, "was": turn.was},
     )  # fmt: skip
@@ -216,7 +217,7 @@ def deadlines(_: Seen) -> list[News]:
             found.append(
                 News(
                     f"warned:{named}:{definitions.milliseconds(row['warned'])}"[:120], Event.DEADLINE_WARNED,
-                    f"{row['clause']}: a deadline is near", (f"{what}. Due {_moment(row['due'])}.",), link, roles,
+                    f"{row['clause']}: a deadline is near", (f"{what}. Due {when(row['due'])}.",), link, roles,
                     row["warned"], row["clause"], figures={"warned": row["n"], "kind": kind},
                 )
             )  # fmt: skip
@@ -234,7 +235,7 @@ def approvals(seen: Seen) -> list[News]:
     found = [
         News(
             f"approval:{row.pk}", Event.APPROVAL_WAITS, f"A proposal waits for a second person: {row.kind}",
-            (f"Until {_moment(row.expires_at)}. Whoever proposed it cannot approve it.",), f"/approvals/{row.pk}/",
+            (f"Until {when(row.expires_at)}. Whoever proposed it cannot approve it.",), f"/approvals/{row.pk}/",
             tuple(with_permission(Permission.APPROVALS_GIVE)), row.proposed_at,
             besides=frozenset({row.proposed_by_id}), figures={"kind": row.kind},
         )
@@ -260,16 +261,12 @@ def watches(seen: Seen) -> list[News]:
             f"watch:{name}:{definitions.milliseconds(beats[name]) if name in beats else 'never'}", Event.WATCH_LOST,
             f"A watch is silent: {name}",
             ("Until it is back nobody counts deadlines or looks at promises, and the wall says unknown.",
-             f"Last heard {_moment(beats[name])}." if name in beats else "It was never heard."),
+             f"Last heard {when(beats[name])}." if name in beats else "It was never heard."),
             "/wall/", (Role.ADMINISTRATOR, Role.SECURITY), beats.get(name, seen.now), again_after=HOURLY,
             figures={"watch": name},
         )
         for name in sweeper.lost(names, seen.now)
     ]  # fmt: skip
-
-
-def _moment(at: datetime) -> str:
-    return f"{at:%-d %B %Y, %H:%M} UTC"
 
 
 NEWS: Final[tuple[Source, ...]] = (watches, clauses, deadlines, approvals)

@@ -22,11 +22,12 @@ from strongroom.policy.obligations import sweeper
 from strongroom.policy.obligations.channels import outbox, pages, people, words
 from strongroom.policy.obligations.channels.answers import OF_THE_LINK, Answer, Letter, Problem
 from strongroom.policy.obligations.channels.mail import Mailer, Session
+from strongroom.policy.obligations.channels.moments import LONDON
 from strongroom.policy.obligations.channels.news import HOURLY, PASSING, Event, News, Seen, Source
 from strongroom.policy.obligations.channels.outbox import MAIL, WEBHOOK, Claimed, Draft
 from strongroom.policy.obligations.channels.people import Addressee, Mailboxes
 from strongroom.policy.obligations.channels.webhook import Hook
-from strongroom.policy.obligations.channels.words import LONDON, House
+from strongroom.policy.obligations.channels.words import House
 from strongroom.policy.obligations.models import Heartbeat
 from strongroom.policy.obligations.wall import Wall
 

@@ -5,21 +5,23 @@ here, and the letter says where it stands.
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from strongroom.formats.refused import Refused
 from strongroom.policy import definitions
+from strongroom.policy.obligations.channels.moments import LONDON, when
 from strongroom.policy.obligations.channels.news import URGENCY, News
 from strongroom.policy.obligations.channels.pages import Month, Today
 from strongroom.policy.obligations.rules import State, Tile, age
 
-LONDON: Final = ZoneInfo("Europe/London")
 LONGEST_SUBJECT: Final = 120
 MOST_ROWS: Final = 40
+SHARED: Final = 3
+"""So many clauses with the same reason stand in one line."""
 WORST: Final = (State.FALSE, State.UNKNOWN, State.DUE, State.EXCEPTED)
 
 
@@ -125,21 +127,32 @@ def headline(counts: dict[State, int]) -> str:
 
 
 def section(state: State, tiles: Sequence[Tile]) -> str:
-    """The clauses in one state, a line each; empty where there is none."""
-    lines = [
-        without_anybody([one_line(f"{tile.clause.id} {tile.clause.short}: {tile.reason}")],
-                        f"{tile.clause.id} {tile.clause.short}: its reason stands on its page")
-        for tile in tiles if tile.state is state
-    ]  # fmt: skip
-    return rows(state.words, lines)
+    """The clauses in one state, a line each; several for the same reason share one. Empty where there is none."""
+    why: dict[str, list[Tile]] = defaultdict(list)
+    for tile in tiles:
+        if tile.state is state:
+            why[without_anybody([one_line(tile.reason)], "Its reason stands on its page.")].append(tile)
+    lines = []
+    for reason, same in why.items():
+        if len(same) >= SHARED:
+            lines.append(f"{reason} {', '.join(tile.clause.id for tile in same)}.")
+        else:
+            lines += [f"{tile.clause.id} {tile.clause.short}: {reason}" for tile in same]
+    return rows(state.words, lines, sum(len(same) for same in why.values()))
 
 
-def rows(title: str, lines: Sequence[str]) -> str:
-    """A titled list, cut where it grows too long; empty where there is nothing."""
+def rows(title: str, lines: Sequence[str], count: int | None = None) -> str:
+    """A titled list, cut where it grows too long; empty where there is nothing. count: of what it lists."""
     if not lines:
         return ""
     more = [f"  and {len(lines) - MOST_ROWS} more"] if len(lines) > MOST_ROWS else []
-    return "\n".join([f"{title} ({len(lines)}):", *(f"  {line[:300]}" for line in lines[:MOST_ROWS]), *more])
+    return "\n".join(
+        [
+            f"{title} ({len(lines) if count is None else count}):",
+            *(f"  {line[:600]}" for line in lines[:MOST_ROWS]),
+            *more,
+        ]
+    )
 
 
 def checkpoint(note: str) -> str:
@@ -162,11 +175,6 @@ def without_anybody(lines: Sequence[str], instead: str = "The reason stands on i
 def one_line(text: str) -> str:
     """Without control characters or line breaks, so that nothing in a text passes for the letter's own form."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
-def when(at: datetime) -> str:
-    """In London, as on every page."""
-    return f"{at.astimezone(LONDON):%-d %B %Y, %H:%M} (London)"
 
 
 def _rest(counts: dict[State, int]) -> str:
