@@ -96,6 +96,17 @@ def test_a_plaintext_server_gets_no_mail_and_no_password(tls: Any) -> None:
         assert "MAIL" not in server.box.said
 
 
+@pytest.mark.parametrize("offers_tls", [False, True])
+def test_a_server_that_would_take_it_in_plain_words_does_not_get_it(tls: Any, offers_tls: bool) -> None:
+    ca, context = tls
+    with MailServer(context if offers_tls else None) as server:
+        if offers_tls:
+            server.box.faults.append(MailFault.STRIPPED)
+        mailer = Mailer("localhost", server.port, "starttls", "strongroom@example.invalid", ca_file=ca)
+        assert send(mailer).problem is Problem.NO_TLS
+        assert set(server.box.said) <= {"EHLO"}
+
+
 def test_an_answer_put_behind_the_one_to_starttls_is_not_believed(tls: Any) -> None:
     ca, context = tls
     with serving(context, ca) as (server, mailer):

@@ -161,7 +161,9 @@ def _context(ca_file: Path | None) -> ssl.SSLContext:
 
 
 def _hand_over(smtp: smtplib.SMTP, sender: str, to: str, written: bytes) -> Answer:
-    """One transaction. The answer after the last line is the proof of delivery."""
+    """One transaction, inside TLS. The answer after the last line is the proof of delivery."""
+    if not isinstance(smtp.sock, ssl.SSLSocket):
+        return Answer(Problem.NO_TLS)
     limit = smtp.esmtp_features.get("size", "")
     if limit.isdigit() and 0 < int(limit) < len(written):
         return Answer(Problem.TOO_LARGE, 552)
