@@ -84,6 +84,7 @@ def test_mail_and_webhook_are_configured_with_their_defaults(folder: Path) -> No
     )
     assert (found.mail.from_, found.mail.port, found.mail.security) == ("strongroom@example.org", 587, "starttls")
     assert found.origin("mail.from") == "strongroom.toml"
+    assert found.credentials() == ("webhook-secret",), "without a username there is no password"
     assert (found.webhook.is_set, found.journal.checkpoints_to) == (True, "/mnt/x")
 
 

@@ -196,6 +196,8 @@ def test_a_wrong_password_is_said_and_not_repeated(tls: Any) -> None:
         answer = send(wrong)
         assert (answer.problem, answer.code) == (Problem.SIGN_IN, 535)
         assert "another" not in repr(answer) + repr(wrong)
+        server.box.faults.append(MailFault.IMPATIENT)
+        assert send(wrong).problem is Problem.SIGN_IN, "the channel rests, else each letter would try the password"
         assert not server.box.mails
 
 

@@ -135,6 +135,11 @@ class Configuration:
     journal: Journal
     origins: dict[str, str]
 
+    def credentials(self) -> tuple[str, ...]:
+        """The credential files that the configured channels need."""
+        mail = ("mail-password",) if self.mail.is_set and self.mail.username else ()
+        return (*mail, "webhook-secret") if self.webhook.is_set else mail
+
     def origin(self, key: str) -> str:
         """Where `section.key` came from: `default`, the file's name, or `environment VARIABLE`."""
         return self.origins[key]

@@ -43,6 +43,8 @@ class MailFault(StrEnum):
     """Takes the letter and hangs up before it says so."""
     DRIP = "drip"
     """Answers one byte a tenth of a second, for ever."""
+    IMPATIENT = "impatient"
+    """Hangs up on a wrong password instead of saying so."""
 
 
 @dataclass(frozen=True)
@@ -219,6 +221,8 @@ class _Conversation(socketserver.BaseRequestHandler):
         except (binascii.Error, UnicodeDecodeError):
             password = ""
         self.known = password == self.server.password
+        if not self.known and self.server.box.happens(MailFault.IMPATIENT):
+            raise HungUp
         self._say("235 2.7.0 known" if self.known else "535 5.7.8 not known")
 
     def _from(self, rest: str) -> None:

@@ -124,7 +124,7 @@ class Session:
         if mailer.security == "starttls":
             _start_tls(smtp, context, mailer.host)
         if mailer.username:
-            smtp.login(mailer.username, mailer.password.text())
+            _sign_in(smtp, mailer)
         return smtp
 
 
@@ -140,6 +140,14 @@ def _start_tls(smtp: smtplib.SMTP, context: ssl.SSLContext, host: str) -> None:
     smtp.helo_resp = smtp.ehlo_resp = None
     smtp.esmtp_features, smtp.does_esmtp = {}, False
     smtp.ehlo_or_helo_if_needed()
+
+
+def _sign_in(smtp: smtplib.SMTP, mailer: Mailer) -> None:
+    """Each way that both know; a server that loses patience over it has refused us too."""
+    try:
+        smtp.login(mailer.username, mailer.password.text())
+    except smtplib.SMTPServerDisconnected:
+        raise smtplib.SMTPAuthenticationError(-1, b"") from None
 
 
 def of_tls(problem: ssl.SSLError) -> Problem:
@@ -192,7 +200,7 @@ def _of_smtp(problem: smtplib.SMTPException) -> Answer:
         case smtplib.SMTPNotSupportedError():
             return Answer(Problem.NO_TLS)
         case smtplib.SMTPAuthenticationError():
-            return Answer(Problem.SIGN_IN, int(problem.smtp_code))
+            return Answer(Problem.SIGN_IN, code if (code := int(problem.smtp_code)) > 0 else None)
         case smtplib.SMTPServerDisconnected():
             return Answer(Problem.BROKE_OFF)
         case smtplib.SMTPResponseException() if int(problem.smtp_code) > 0:
