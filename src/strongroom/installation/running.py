@@ -152,7 +152,7 @@ class Running:
         )  # fmt: skip
 
     def start_worker(self) -> None:
-        """With the credentials of its channels, asked for here so that a missing one is said where somebody reads it."""
+        """The credentials of its channels are asked for here: a missing one is said where somebody reads it."""
         for name in self.configuration.credentials():
             self.folders.credential(name)
         self.supervisor.start(
