@@ -21,6 +21,7 @@ from strongroom.policy.obligations.wall import Wall
 TELL_EVERY: Final = timedelta(minutes=1)
 WAITS_FOR_OTHERS: Final = 30.0
 """Seconds that telling waits for the watch and the checks to look first; where they hang, that is the news."""
+LOOK_EVERY: Final = 1.0
 CARRIES: Final = "no Amazon data"
 TRANSPORT: Final = "TLS 1.2"
 
@@ -55,9 +56,16 @@ class Telling:
                         self._after(steps)
                 else:
                     self._guarded(self._tell_if_due)
-                stop.wait(max(self._rest, 0.2))
+                self._pause(stop, steps)
         finally:
             connection.close()
+
+    def _pause(self, stop: threading.Event, steps: int) -> None:
+        """A second, or until a clock was moved: that is seen without a query."""
+        until = time.monotonic() + LOOK_EVERY
+        while time.monotonic() < until and self._clock.steps() == steps:
+            if stop.wait(max(self._rest, 0.05)):
+                return
 
     def _let_others_look(self, steps: int, stop: threading.Event) -> None:
         """After a start or a jump the watch and the checks look first: what they have not seen yet is no news."""
