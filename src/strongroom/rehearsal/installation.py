@@ -20,7 +20,7 @@ from strongroom.rehearsal.clock import ClockDriver
 from strongroom.rehearsal.marketplace.business import MARKETPLACES
 from strongroom.rehearsal.marketplace.control import Control
 from strongroom.rehearsal.sample_people import FILE
-from strongroom.rehearsal.worker import SLOT, WATCH_SLOT
+from strongroom.rehearsal.worker import SLOT, TELL_SLOT, WATCH_SLOT
 
 CLIENT_ID: Final = "amzn1.application-oa2-client.rehearsal"
 STEP_WITHIN: Final = 60.0
@@ -47,6 +47,7 @@ class Rehearsal:
         self._seed, self._orders_per_day = seed, orders_per_day
         self._marketplace_port = marketplace_port or _free_port()
         self._printer_port = _free_port()
+        self._mail_port, self._mail_page_port = _free_port(), _free_port()
         self._configure(port)
         self.running = Running(self.folders, load(self.folders.configuration), self._entries(), pg_bindir=pg_bindir)
 
@@ -69,6 +70,7 @@ class Rehearsal:
             unlock.write_bytes(os.urandom(32))
         self._start_marketplace()
         self._start_printer()
+        self._start_mail()
         self.running.create_keys("--unlock-file", str(unlock))
         self.running.start_database()
         self.running.migrate(at=self.clock.wall())
@@ -93,6 +95,15 @@ class Rehearsal:
             if time.monotonic() > deadline:
                 raise CannotStart("The worker does not keep up with the clock.", f"Look at {self.folders.logs}.")
             time.sleep(0.005)
+
+    def wait_for_telling(self) -> None:
+        """Until what there is to tell after the last step is told."""
+        deadline = time.monotonic() + STEP_WITHIN
+        while self.clock.acknowledged(TELL_SLOT) < self.clock.steps():
+            self.running.supervisor.watch()
+            if time.monotonic() > deadline:
+                raise CannotStart("The worker does not tell what there is to tell.", f"Look at {self.folders.logs}.")
+            time.sleep(0.01)
 
     def people(self) -> dict[str, dict[str, str]]:
         """The sample people by role: name, e-mail, password, code secret."""
@@ -146,6 +157,28 @@ class Rehearsal:
             f"ipps://localhost:{self._printer_port}/ipp/print", encoding="utf-8"
         )
 
+    @property
+    def mail_address(self) -> str:
+        """Where the rehearsal's mail server shows what it took."""
+        return f"https://localhost:{self._mail_page_port}/"
+
+    def _start_mail(self) -> None:
+        folder = self.folders.data / "mail"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if not self.folders.has_credential("mail-password"):
+            secret = Secret(secrets.token_urlsafe(24))
+            self.folders.keep_credential("mail-password", secret)
+            (folder / "password").touch(mode=0o600)
+            (folder / "password").write_text(secret.text(), encoding="utf-8")
+        self.running.supervisor.start(
+            Process(
+                "mail",
+                [sys.executable, "-m", "strongroom.rehearsal.mail", "--folder", str(folder), "--port",
+                 str(self._mail_port), "--page-port", str(self._mail_page_port), "--ready-fd", "{ready}"],
+                needs_ready_line=True,
+            )
+        )  # fmt: skip
+
     def _configure(self, port: int) -> None:
         """The rehearsal's `strongroom.toml`: what points at Amazon live points at the simulator here."""
         here = f"https://localhost:{self._marketplace_port}"
@@ -156,7 +189,10 @@ class Rehearsal:
             'contacts = ["despatch@quillmarsh.invalid"]\n\n'
             f'[web]\nport = {port}\n\n[marketplace]\nendpoint = "{here}"\n'
             f'login_endpoint = "{here}/auth/o2/token"\nca_file = "{self.folders.marketplace / "ca.pem"}"\n'
-            f'region = "eu"\nmarketplaces = [{places}]\nclient_id = "{CLIENT_ID}"\n',
+            f'region = "eu"\nmarketplaces = [{places}]\nclient_id = "{CLIENT_ID}"\n\n'
+            f'[mail]\nhost = "localhost"\nport = {self._mail_port}\nsecurity = "starttls"\nusername = "strongroom"\n'
+            f'from = "strongroom@quillmarsh.invalid"\nca_file = "{self.folders.data / "mail" / "ca.pem"}"\n'
+            'directors = ["board@quillmarsh.invalid"]\n',
             encoding="utf-8",
         )
 
