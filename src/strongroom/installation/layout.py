@@ -61,6 +61,7 @@ LAYOUT: Final = (
     # A rehearsal's.
     Rule("marketplace", Role.AMAZON, 0o755, whole=True),
     Rule("printer", Role.AMAZON, 0o755, whole=True),
+    Rule("mail", Role.AMAZON, 0o755, whole=True),
     Rule("printer-uri", None, 0o644),
     Rule("clock", Role.WORKER, 0o644),
     Rule("rehearsal-unlock", Role.BROKER, 0o600),

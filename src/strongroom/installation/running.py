@@ -166,6 +166,9 @@ class Running:
         )  # fmt: skip
 
     def start_worker(self) -> None:
+        """The credentials of its channels are asked for here: a missing one is said where somebody reads it."""
+        for name in self.configuration.credentials():
+            self.folders.credential(name)
         layout.settle(self.folders, self.who)
         self._start(
             "worker", Role.WORKER, commands.worker(self.entries), environment=self.environment("worker"),

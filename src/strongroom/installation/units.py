@@ -151,12 +151,14 @@ def _web(plan: Plan) -> str:
 def _worker(plan: Plan) -> str:
     """The one that talks to Amazon, printers and mail servers: their addresses are not known here, none is denied."""
     folders = plan.folders
-    given = _credentials(folders, Role.WORKER, ("database-worker",))
+    given = _credentials(folders, Role.WORKER, ("database-worker", *plan.configuration.credentials()))
+    elsewhere = plan.configuration.journal.checkpoints_to
+    writes = [folders.data / WANTED, *([Path(elsewhere)] if elsewhere else [])]
     return _service(
         "worker", Role.WORKER, commands.worker(LIVE),
         {
             "LoadCredential": given,
-            "Environment": _environment(plan, "worker"), "ReadWritePaths": _path(folders.data / WANTED),
+            "Environment": _environment(plan, "worker"), "ReadWritePaths": " ".join(map(_path, writes)),
             "RestrictAddressFamilies": "AF_UNIX AF_INET AF_INET6", "IPAddressDeny": None,
             "InaccessiblePaths": _hidden(folders.keys, folders.postgres),
         },

@@ -16,6 +16,7 @@ from strongroom.installation.neighbours import PROC
 NAMES: Final = {
     "keybroker": Role.BROKER, "website": Role.WEB, "worker": Role.WORKER, "postgres": Role.DATABASE,
     "inspector": Role.INSPECTOR, "marketplace": Role.AMAZON, "printer": Role.AMAZON,
+    "mail": Role.AMAZON,
 }  # fmt: skip
 """The supervisor's names of its children."""
 UNIT: Final = re.compile(r"/strongroom-([a-z]+)\.service")

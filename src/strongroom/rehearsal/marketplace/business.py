@@ -66,6 +66,7 @@ class Item:
     quantity: int
     fulfilled: int = 0
     gift: str = field(default="", repr=False)
+    customised: str = field(default="", repr=False)
 
 
 @dataclass
