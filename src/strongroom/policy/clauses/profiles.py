@@ -201,13 +201,14 @@ class _Reader:
         if kind is None:
             return
         ways = values.DIRECTIONS[Kind(kind)]
-        way = self._one_of(where, table, "stricter", ways, known.stricter if known else ways[0])
-        if known and (kind != known.kind or way != known.stricter):
-            self._wrong(line_of(self._text, where, "kind"),
-                        f"{name} is a {known.kind}, {known.stricter} being stricter.",
+        as_known = known is not None and kind == known.kind
+        way = self._one_of(where, table, "stricter", ways, known.stricter if known and as_known else ways[0])
+        if known and (not as_known or way != known.stricter):
+            key = "stricter" if as_known else "kind"
+            self._wrong(line_of(self._text, where, key), f"{name} is a {known.kind}, {known.stricter} being stricter.",
                         "Say it the same way, or give it another name.")  # fmt: skip
             return
-        choices = tuple(table.get("choices", known.choices if known else ()))
+        choices = self._choices(where, table, known)
         base = Said(
             name, clause, Kind(kind), None, Stricter(way or ways[0]), choices,
             self._events(where, table, "counted_from"), self._scope(where, table.get("scope", {})),
@@ -215,9 +216,28 @@ class _Reader:
             str(self._one_of(where, table, "confidence", CONFIDENCES, "own")), str(table.get("words", "")),
         )  # fmt: skip
         said = [self._valued(where, base, table.get("value"), base.scope, "")]
-        said += [self._exception(where, base, exception) for exception in table.get("except", [])]
+        said += self._exceptions(where, base, table.get("except", []))
         if len(self.mistakes) == before:
             yield from (each for each in said if each is not None)
+
+    def _choices(self, where: str, table: dict[str, Any], known: Said | None) -> tuple[str, ...]:
+        """What a choice is among, strictest first. Where a profile said it before, no other may order it anew."""
+        said = table.get("choices", list(known.choices) if known else [])
+        if not isinstance(said, list) or not all(isinstance(each, str) for each in said) or len(set(said)) != len(said):
+            self._wrong(line_of(self._text, where, "choices"), "`choices` lists texts, the strictest first.",
+                        'Write choices = ["TLS 1.3", "TLS 1.2"].')  # fmt: skip
+            return ()
+        if known and tuple(said) != known.choices:
+            self._wrong(line_of(self._text, where, "choices"),
+                        f"The choices of this term are {', '.join(known.choices) or 'none'}, the strictest first.",
+                        "Leave `choices` out.")  # fmt: skip
+        return tuple(said)
+
+    def _exceptions(self, where: str, base: Said, said: Any) -> Iterator[Said | None]:
+        if not isinstance(said, list):
+            said = [said]  # told as an exception that is none
+        for exception in said:
+            yield self._exception(where, base, exception)
 
     def _exception(self, where: str, base: Said, exception: Any) -> Said | None:
         line = line_of(self._text, where, "except")
@@ -346,14 +366,15 @@ class _Reader:
 def line_of(text: str, where: str, key: str) -> int:
     """The line where a key of a table stands; the table's own where the key does not; 0 where neither does."""
     table, inside = 0, ""
+    whole = f"{where}.{key}" if where else key
     for number, line in enumerate(text.splitlines(), 1):
         plain = line.split("#", 1)[0].strip()
         if plain.startswith("["):
             inside = plain.strip("[] ").replace('"', "")
-            if inside in (where, f"{where}.{key}"):
+            if inside == whole or inside.startswith(f"{whole}."):
+                return number
+            if inside == where:
                 table = number
-                if inside != where:
-                    return number
         elif inside == where and plain.split("=", 1)[0].strip().strip('"') == key:
             return number
     return table

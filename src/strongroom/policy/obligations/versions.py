@@ -57,7 +57,7 @@ class InForce:
 
     def __call__(self) -> Terms:
         if self._terms is None or time.monotonic() - self._read_at > LOOK_EVERY:
-            newest = PolicyVersion.objects.order_by("-number").first()
+            newest = _newest()
             number = newest.number if newest is not None else 0
             if self._terms is None or self._terms.number != number:
                 self._terms = of_version(newest)
@@ -84,9 +84,10 @@ def lint(texts: Texts) -> tuple[list[Profile], list[Mistake]]:
     return company, [*mistakes, *terms.lint(company, profiles.built_in())]
 
 
-def content_of(texts: Texts) -> dict[str, object]:
-    """What a version keeps, and what two people approve."""
-    return {"profiles": dict(texts), "built in": {each.id: each.digest for each in profiles.built_in()}}
+def content_of(texts: Texts, *, follows: int) -> dict[str, object]:
+    """What a version keeps, and what two people approve. `follows`: the version that it was judged against."""
+    built_in = {each.id: each.digest for each in profiles.built_in()}
+    return {"profiles": dict(texts), "built in": built_in, "follows": follows}
 
 
 def changes(before: Terms, after: Terms) -> list[Change]:
@@ -114,19 +115,25 @@ def propose(*, texts: Texts, reason: str, by: Person) -> Approval:
     _, mistakes = lint(texts)
     if mistakes:
         raise Refused("GS-2", f"{mistakes[0]} ({len(mistakes)} in all; see `strongroom policy lint`.)")
+    before = of_version(_newest())
     after = Terms([*profiles.built_in(), *lint(texts)[0]])
-    if not changes(terms.in_force(), after) and _newest_texts() == dict(texts):
+    if not changes(before, after) and _texts(_newest()) == dict(texts):
         raise Refused("GS-2", "These profiles are in force already.")
-    number = terms.in_force().number + 1
-    return approvals.propose(
-        kind=ApprovalKind.TERMS, subject=f"policy version {number}", content=content_of(texts), reason=reason, by=by
-    )
+    content = content_of(texts, follows=before.number)
+    subject = f"policy version {before.number + 1}"
+    return approvals.propose(kind=ApprovalKind.TERMS, subject=subject, content=content, reason=reason, by=by)
 
 
 @transaction.atomic
 def put_in_force(*, approval: Approval, by: Person) -> PolicyVersion:
-    """An approved proposal becomes the next version; open clocks of retention move earlier with it, never later."""
+    """An approved proposal becomes the next version; open clocks of retention move earlier with it, never later.
+
+    Raises `Refused` where another version came in between: what was approved is the step from the one before.
+    """
     content = approvals.content_of(approval)
+    newest = _newest()
+    if content["follows"] != (newest.number if newest is not None else 0):
+        raise Refused("LP-1", "The policy has changed since this was proposed. Look at what is in force, propose anew.")
     approvals.use(id_=approval.pk, kind=ApprovalKind.TERMS, content=content, by=reference_of(by))
     return _append(content, by=reference_of(by), approval=approval)
 
@@ -138,13 +145,13 @@ def note_program(*, by: Actor = Actor.INSTALLER) -> PolicyVersion | None:
     Its terms may be stricter than those before, so clocks move as they do after an approval; where a process died
     before it had moved them, they move now.
     """
-    newest = PolicyVersion.objects.order_by("-number").first()
+    newest = _newest()
     mine = {each.id: each.digest for each in profiles.built_in()}
-    texts = json.loads(newest.content)["profiles"] if newest is not None else {}
     if newest is not None and json.loads(newest.content)["built in"] == mine:
         _after(newest)
         return None
-    return _append(content_of(texts), by=by.reference, approval=None)
+    content = content_of(_texts(newest), follows=newest.number if newest is not None else 0)
+    return _append(content, by=by.reference, approval=None)
 
 
 @transaction.atomic
@@ -182,7 +189,7 @@ def _counted_from(row: Obligation) -> datetime:
 
 
 def _append(content: Mapping[str, object], *, by: bytes, approval: Approval | None) -> PolicyVersion:
-    newest = PolicyVersion.objects.order_by("-number").first()
+    newest = _newest()
     number = newest.number + 1 if newest is not None else 1
     digest = approvals.digest(content)
     facts: dict[Fact, int | bytes] = {Fact.VERSION: number, Fact.HASH: digest}
@@ -220,9 +227,13 @@ def _look_at_the_pages() -> None:
     CheckDue.objects.filter(check_id__startswith="DG-4.").update(wanted_at=definitions.now())
 
 
-def _newest_texts() -> dict[str, str]:
-    newest = PolicyVersion.objects.order_by("-number").first()
-    found: dict[str, str] = json.loads(newest.content)["profiles"] if newest is not None else {}
+def _newest() -> PolicyVersion | None:
+    return PolicyVersion.objects.order_by("-number").first()
+
+
+def _texts(version: PolicyVersion | None) -> dict[str, str]:
+    """The company's own profiles in a version."""
+    found: dict[str, str] = json.loads(version.content)["profiles"] if version is not None else {}
     return found
 
 
