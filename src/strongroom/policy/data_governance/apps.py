@@ -15,7 +15,9 @@ class Section(AppConfig):
 
 
 def words_say_our_terms(**_: Any) -> list[CheckMessage]:
-    """DG-4: a page that could not say what runs ends the start, rather than being published."""
-    from strongroom.policy.data_governance.wording import what_is_wrong  # noqa: PLC0415 - no model; only when asked
+    """DG-4: words that could not say what runs end the start, rather than being published."""
+    from strongroom.policy.clauses.terms import built_in  # noqa: PLC0415 - only when asked
+    from strongroom.policy.data_governance import answers, wording  # noqa: PLC0415 - its imports need models
 
-    return [Error(problem, id="strongroom.DG-4") for problem in what_is_wrong()]
+    found = [*wording.what_is_wrong(), *answers.what_is_wrong(built_in())]
+    return [Error(problem, id="strongroom.DG-4") for problem in found]

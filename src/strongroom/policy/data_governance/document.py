@@ -175,8 +175,8 @@ def policy(publisher: Publisher, edition: Edition, terms: Terms, before: Mapping
     sections = (*_sections(POLICY, terms), *_besides(terms))
     about = (_checking(edition), reaching(publisher))
     since = before["version"] if before is not None else None
-    changes = tuple(_changes(before, numbers)) if before is not None else ()
-    return Document(POLICY, words.title, words.lede, publisher, edition, sections, about, (), numbers, since, changes)
+    changed = changes(before, terms) if before is not None else ()
+    return Document(POLICY, words.title, words.lede, publisher, edition, sections, about, (), numbers, since, changed)
 
 
 def privacy(publisher: Publisher, edition: Edition, terms: Terms) -> Document:

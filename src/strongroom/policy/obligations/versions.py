@@ -201,7 +201,8 @@ def _append(content: Mapping[str, object], *, by: bytes, approval: Approval | No
         approval=approval.pk if approval is not None else None, entry=entry.id,
     )  # fmt: skip
     made.save(force_insert=True)
-    duties.happened(CHANGE, by=by)
+    if newest is not None:  # before the first there was nothing public that could be wrong
+        duties.happened(CHANGE, by=by)
     _after(made)
     return made
 
