@@ -20,7 +20,10 @@ from tests.policy.people import Somebody, as_website
 from tests.policy.test_sign_in_people import journalled
 
 HEAD = '[profile]\nid = "quillmarsh"\nversion = 1\nfrom = 2026-11-24\nsource = "Board"\n'
-EARLIER = {"quillmarsh.toml": HEAD + '[terms.remove_pii_after]\nvalue = "29 days"\n[terms.forget_cancelled_after]\nvalue = "23 hours"\n'}
+EARLIER = {
+    "quillmarsh.toml": HEAD
+    + '[terms.remove_pii_after]\nvalue = "29 days"\n[terms.forget_cancelled_after]\nvalue = "23 hours"\n'
+}
 LOCK = {"quillmarsh.toml": HEAD + "[terms.lock_after_failures]\nvalue = 4\n"}
 
 
@@ -39,7 +42,8 @@ def web(house: House) -> Iterator[None]:
 
 
 def people() -> tuple[Any, Any]:
-    return Somebody("security").now(), Somebody("manager").now()
+    one, another = (Somebody(role, password=None, has_app=False).now() for role in ("security", "manager"))
+    return one, another
 
 
 def propose(texts: dict[str, str], by: Any) -> Any:
@@ -120,7 +124,8 @@ def test_nor_does_the_database_let_them() -> None:
     proposal = propose(LOCK, one)
     with pytest.raises(DatabaseError, match="approval_is_by_somebody_else"), connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE approval SET approved_by_id = proposed_by_id, approved_at = proposed_at WHERE id = %s", [proposal.pk]
+            "UPDATE approval SET approved_by_id = proposed_by_id, approved_at = proposed_at WHERE id = %s",
+            [proposal.pk],
         )
 
 
@@ -131,7 +136,9 @@ def test_a_proposal_that_was_altered_after_it_was_made_is_refused(house: House) 
     one, another = people()
     proposal = propose(LOCK, one)
     with unguarded(house) as sql:
-        sql.execute("UPDATE approval SET content = replace(content, 'value = 4', 'value = 3') WHERE id = %s", [proposal.pk])
+        sql.execute(
+            "UPDATE approval SET content = replace(content, 'value = 4', 'value = 3') WHERE id = %s", [proposal.pk]
+        )
     approved = approvals.approve(id_=proposal.pk, by=another)
     with pytest.raises(Refused, match="altered after it was made"):
         versions.put_in_force(approval=approved, by=another)
@@ -177,7 +184,10 @@ def test_what_is_in_force_already_is_not_proposed_again() -> None:
 def test_a_version_that_was_altered_in_the_database_is_refused_by_every_process(house: House) -> None:
     made = put_in_force(LOCK)
     with unguarded(house) as sql:
-        sql.execute("UPDATE policy_version SET content = replace(content, 'value = 4', 'value = 5') WHERE number = %s", [made.number])
+        sql.execute(
+            "UPDATE policy_version SET content = replace(content, 'value = 4', 'value = 5') WHERE number = %s",
+            [made.number],
+        )
         try:
             with pytest.raises(Refused, match="was altered"):
                 in_force()
@@ -196,7 +206,9 @@ def test_a_new_version_asks_for_new_pages_and_starts_the_duty_to_publish_them(ho
     from strongroom.policy.obligations.models import CheckDue, Obligation
 
     with unguarded(house) as sql:
-        sql.execute("INSERT INTO check_due (check_id, due_at) VALUES ('DG-4.page', %s) ON CONFLICT DO NOTHING", [house.now()])
+        sql.execute(
+            "INSERT INTO check_due (check_id, due_at) VALUES ('DG-4.page', %s) ON CONFLICT DO NOTHING", [house.now()]
+        )
     put_in_force(LOCK)
     row = Obligation.objects.open().get(account_id=0, kind="duty", duty="publish_policy")
     assert row.due_at <= house.now() + timedelta(hours=24)

@@ -76,7 +76,7 @@ MISTAKES = {
         a_term("lock_after_failures", 'value = "five"'), 7, "The value of lock_after_failures", "a whole number, such as 5",
     ),
     "a duration without a unit": (a_term("remove_pii_after", "value = 20"), 7, "is not understood", 'such as "30 days"'),
-    "a duration of nothing": (a_term("remove_pii_after", 'value = "0 days"'), 7, "is not understood", "or \"never\""),
+    "a duration of nothing": (a_term("remove_pii_after", 'value = "0 days"'), 7, "is not understood", 'or "never"'),
     "true as a count": (a_term("lock_after_failures", "value = true"), 7, "is not understood", "a whole number"),
     "a choice that is none": (a_term("transport", 'value = "TLS 1.1"'), 7, "is not understood", "one of TLS 1.3, TLS 1.2"),
     "choices in another order": (
@@ -280,7 +280,7 @@ def test_a_company_adds_a_duty_and_a_law_of_its_own_without_code() -> None:
         '[laws.guernsey]\nname = "Guernsey\'s law of 2017"\nwhere = ["GG"]\nauthority = "odpa.gg"\n'
         'says = [{ to = "an end", we = "Gone {remove_pii_after:within}.", clauses = ["RR-2"] }]\n'
     )
-    assert [duty for duty in made.duties() if duty.name == "sweep_benches"][0].cadence == values.cadence("1 day")
+    assert next(duty for duty in made.duties() if duty.name == "sweep_benches").cadence == values.cadence("1 day")
     assert [law.id for law in made.laws() if law.applies_in(["GG"])] == ["guernsey"]
 
 

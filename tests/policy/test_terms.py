@@ -36,7 +36,9 @@ def said(kind: Kind, way: Stricter, value: Value, scope: Scope = ()) -> Said:
 
 
 def profile(name: str, *all_said: Said) -> Profile:
-    return Profile(name, 1, date(2026, 11, 24), "", "", all_said, text=f'[profile]\nid = "{name}"\n[terms.x]\nvalue = 1\n')
+    return Profile(
+        name, 1, date(2026, 11, 24), "", "", all_said, text=f'[profile]\nid = "{name}"\n[terms.x]\nvalue = 1\n'
+    )
 
 
 @st.composite
@@ -59,7 +61,10 @@ def test_what_is_in_force_is_never_looser_than_any_profile(profiles: list[Profil
     found = Terms(profiles).term("x", **dict(scope))
     for each in profiles:
         word = its_word(each, scope)
-        assert not values.looser(found.kind, found.stricter, found.value, word.value, CHOICES), (found.value, word.value)
+        assert not values.looser(found.kind, found.stricter, found.value, word.value, CHOICES), (
+            found.value,
+            word.value,
+        )
 
 
 @given(several(), st.sampled_from(SCOPES))
@@ -85,7 +90,9 @@ def test_the_order_of_profiles_does_not_matter(profiles: list[Profile], scope: S
 
 
 @given(several(), several(), st.sampled_from(SCOPES))
-def test_a_profile_that_lint_lets_pass_makes_nothing_looser(ours: list[Profile], theirs: list[Profile], scope: Scope) -> None:
+def test_a_profile_that_lint_lets_pass_makes_nothing_looser(
+    ours: list[Profile], theirs: list[Profile], scope: Scope
+) -> None:
     first, company = theirs[0].terms[0], ours[0]
     if (first.kind, first.stricter) != (company.terms[0].kind, company.terms[0].stricter):
         return

@@ -16,6 +16,7 @@ from strongroom.policy.clauses.sentences import Slot
 from strongroom.policy.clauses.terms import Term, Terms
 from strongroom.policy.data_governance.wording import POLICY, PRIVACY, Template, wording
 
+OF_NUMBERS: Final = "Of each, the strictest that anybody asks of us is in force, and the software runs on just that."
 SUMS: Final = "/policy.sums"
 FACTS: Final = "/policy.json"
 
@@ -141,6 +142,12 @@ class Changed:
     was: str
     becomes: str
 
+    @property
+    def said(self) -> str:
+        if not self.was:
+            return f"new, {self.becomes}"
+        return f"was {self.was}, is now {self.becomes}" if self.becomes else f"no longer promised, was {self.was}"
+
 
 @dataclass(frozen=True)
 class Document:
@@ -166,6 +173,13 @@ class Document:
             f"Version {edition.version}, in force since {day(edition.since)}; published {day(edition.published_at)} as"
             f" edition {edition.number}."
         )
+
+    @property
+    def compared(self) -> str:
+        """What the list of changes compares with, as a line before it."""
+        if self.changed_since is None:
+            return "This is the first version that we publish."
+        return f"Against version {self.changed_since}{':' if self.changes else ', no term has changed.'}"
 
 
 def policy(publisher: Publisher, edition: Edition, terms: Terms, before: Mapping[str, Any] | None) -> Document:

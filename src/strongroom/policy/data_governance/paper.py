@@ -22,7 +22,16 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import BaseDocTemplate, Flowable, Frame, PageTemplate, Paragraph, Table, TableStyle
 
 from strongroom.formats.refused import Refused
-from strongroom.policy.data_governance.document import Changed, Code, Document, Link, Number, Section, Sentence, Stated
+from strongroom.policy.data_governance.document import (
+    OF_NUMBERS,
+    Code,
+    Document,
+    Link,
+    Number,
+    Section,
+    Sentence,
+    Stated,
+)
 
 SERIF, SANS = "Strongroom-Serif", "Strongroom-Sans"
 FONTS: Final = {
@@ -106,6 +115,7 @@ def _story(page: Document) -> Iterator[Flowable]:
         yield Paragraph(escape(law.authority), styles["text"])
     if page.numbers:
         yield _Heading("The numbers", styles["heading"], 1)
+        yield Paragraph(OF_NUMBERS, styles["text"])
         yield _table(page.numbers)
         yield _Heading("What changed", styles["heading"], 1)
         yield from _changes(page)
@@ -122,18 +132,9 @@ def _section(section: Section) -> Iterator[Flowable]:
 
 def _changes(page: Document) -> Iterator[Flowable]:
     style = _styles()["text"]
-    if page.changed_since is None:
-        yield Paragraph("This is the first version that we publish.", style)
-    elif not page.changes:
-        yield Paragraph(f"No term, against version {page.changed_since}.", style)
+    yield Paragraph(escape(page.compared), style)
     for change in page.changes:
-        yield Paragraph(escape(f"{change.title} ({change.clause}): {_change(change)}."), style)
-
-
-def _change(change: Changed) -> str:
-    if not change.was:
-        return f"new, {change.becomes}"
-    return f"was {change.was}, is now {change.becomes}" if change.becomes else f"no longer promised, was {change.was}"
+        yield Paragraph(f"{escape(change.title)} {_quiet(change.clause)}: {escape(change.said)}.", style)
 
 
 def _table(numbers: tuple[Number, ...]) -> Table:
