@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -34,10 +33,6 @@ class Served:
         return Look(**{**said, **other})
 
 
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-
 class _Quiet(WSGIRequestHandler):
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the base's name
         """Nothing on the terminal of tests."""
@@ -51,9 +46,9 @@ def website(house: House) -> Iterator[Served]:
     ca, certificate, key = house.certificate
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    server = make_server("localhost", 0, get_wsgi_application(), server_class=_Server, handler_class=_Quiet)
+    server = make_server("localhost", 0, get_wsgi_application(), handler_class=_Quiet)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread = threading.Thread(target=_serve, args=(server,), daemon=True)
     thread.start()
     try:
         yield Served(f"https://localhost:{server.server_port}", ca)
@@ -61,3 +56,18 @@ def website(house: House) -> Iterator[Served]:
         server.shutdown()
         server.server_close()
         thread.join(5)
+
+
+def _serve(server: WSGIServer) -> None:
+    """In its own thread, whose connections end with it."""
+    from django.db import connection
+
+    from strongroom.policy.encryption_and_storage import connection as broker
+
+    try:
+        server.serve_forever(poll_interval=0.05)
+    finally:
+        connection.close()
+        mine = getattr(broker._threads, "connection", None)
+        if mine is not None:
+            mine.close()

@@ -24,7 +24,9 @@ def publish(house: House, publisher: Publisher = QUILLMARSH) -> Any:
     from strongroom.policy.data_governance import actions
 
     with as_website(house):
-        made = actions.publish(publisher=publisher, data=data(house), by=Somebody("security", password=None, has_app=False).now())
+        made = actions.publish(
+            publisher=publisher, data=data(house), by=Somebody("security", password=None, has_app=False).now()
+        )
     sequence()
     return made
 

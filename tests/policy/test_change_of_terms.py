@@ -61,6 +61,12 @@ def put_in_force(texts: dict[str, str]) -> Any:
     return versions.put_in_force(approval=approvals.approve(id_=proposal.pk, by=another), by=another)
 
 
+def built_in() -> Any:
+    from strongroom.policy.clauses import terms
+
+    return terms.built_in()
+
+
 def in_force() -> Any:
     """As a process sees it that has just started."""
     from strongroom.policy.obligations.versions import InForce
@@ -90,7 +96,7 @@ def test_two_people_put_a_stricter_term_in_force_and_the_journal_says_so() -> No
     assert entry.facts[Fact.APPROVAL] == made.approval.bytes
     for kind in (Kind.APPROVAL_PROPOSED, Kind.APPROVAL_GIVEN, Kind.APPROVAL_USED):
         assert journalled(kind)[-1].facts[Fact.APPROVAL] == made.approval.bytes
-    (change,) = versions.changes(versions.terms.built_in(), in_force())
+    (change,) = versions.changes(built_in(), in_force())
     assert (change.clause, change.was, change.becomes) == ("AM-8", "5", "4")
 
 
@@ -216,16 +222,17 @@ def test_a_new_version_asks_for_new_pages_and_starts_the_duty_to_publish_them(ho
 
 
 def test_a_program_with_other_profiles_of_its_own_makes_a_version_and_keeps_the_companys(house: House) -> None:
+    from strongroom.policy.least_privilege import approvals
     from strongroom.policy.obligations import versions
 
     made = put_in_force(LOCK)
     assert versions.note_program() is None, "nothing is new"
     content = json.loads(made.content)
     content["built in"]["laws"] = "0" * 64
-    older = versions.approvals.canonical(content)
+    older = approvals.canonical(content)
     with unguarded(house) as sql:
         sql.execute("UPDATE policy_version SET content = %s, digest = %s WHERE number = %s",
-                    [older, versions.approvals.digest(content), made.number])  # fmt: skip
+                    [older, approvals.digest(content), made.number])  # fmt: skip
     newer = versions.note_program()
     assert newer is not None
     assert newer.number == made.number + 1
@@ -254,18 +261,17 @@ def test_a_stricter_term_moves_open_clocks_earlier_and_its_end_moves_none_back(h
 def open_clocks(house: House, account: int) -> dict[Any, datetime]:
     """A clock of each kind, opened as receipt opens them; when each is due."""
     from strongroom.formats.leaf import Actor
-    from strongroom.policy.clauses import terms
     from strongroom.policy.obligations.actions import ObligationKind, of_day, open_obligation
     from strongroom.policy.obligations.models import Obligation
 
     now = house.now()
     day = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    built_in = terms.built_in()
+    ours = built_in()
     begun = now - timedelta(hours=2)
     for kind, subject, due, opened in (
-        (ObligationKind.FORGET_DAY, of_day(now.date()), built_in.span("remove_pii_after").after(day), None),
-        (ObligationKind.FORGET_CANCELLED, reference(), built_in.span("forget_cancelled_after").after(begun), begun),
-        (ObligationKind.EXPLAIN_OPENING, reference(), built_in.span("explain_opening").after(now), None),
+        (ObligationKind.FORGET_DAY, of_day(now.date()), ours.span("remove_pii_after").after(day), None),
+        (ObligationKind.FORGET_CANCELLED, reference(), ours.span("forget_cancelled_after").after(begun), begun),
+        (ObligationKind.EXPLAIN_OPENING, reference(), ours.span("explain_opening").after(now), None),
     ):
         open_obligation(account=account, kind=kind, subject=subject, due_at=due, by=Actor.RECEIPT, opened_at=opened)
     return {row.id: row.due_at for row in Obligation.objects.filter(account_id=account)}
@@ -294,7 +300,7 @@ def test_whatever_terms_follow_each_other_no_clock_of_retention_moves_later(hous
 
     account = an_account(house)
     open_clocks(house, account)
-    kept_18_months = versions.terms.built_in().span("other_data_gone_after")
+    kept_18_months = built_in().span("other_data_gone_after")
     open_obligation(account=account, kind=ObligationKind.FORGET_OTHER_DATA, subject=reference(),
                     due_at=kept_18_months.after(house.now()), by=Actor.RETENTION)  # fmt: skip
     for name, number, unit in changes:

@@ -121,11 +121,12 @@ def test_an_exception_beyond_what_the_others_allow_is_told(theirs: list[Profile]
 
 def loosest(kind: Kind, way: Stricter) -> list[Value]:
     """Values that ask for as little as their kind can."""
-    return {
+    found: dict[Kind, list[Value]] = {
         Kind.DURATION: [FOR_EVER if way is Stricter.SMALLER else NEVER], Kind.COUNT: [99 if way is Stricter.SMALLER else 0],
         Kind.CHOICE: [CHOICES[-1]], Kind.LIST: [() if way is Stricter.UNION else ("a", "b", "c", "d", "e")],
         Kind.CADENCE: [Cadence(Span(500, "years"), ("e",))],
-    }[kind]  # fmt: skip
+    }  # fmt: skip
+    return found[kind]
 
 
 def as_set(value: Value) -> object:

@@ -85,9 +85,9 @@ def test_the_start_ends_where_the_words_are_wrong(house: Any) -> None:
     """The system check itself, as every process runs it when it starts; it passes here, so this house runs."""
     from django.core import checks
 
-    from strongroom.policy.data_governance.apps import words_say_our_terms
-
-    assert words_say_our_terms in checks.registry.registry.registered_checks
+    assert "words_say_our_terms" in {
+        getattr(check, "__name__", "") for check in checks.registry.registry.registered_checks
+    }
     assert not [problem for problem in checks.run_checks() if problem.id == "strongroom.DG-4"]
 
 

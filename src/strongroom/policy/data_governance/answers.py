@@ -132,11 +132,12 @@ def _lacking(part: Part, states: Mapping[str, State], facts: Mapping[str, str]) 
 
     What was never done is not told as if it had been, whatever the wall says.
     """
-    worst = min(part.clauses, key=lambda id_: states[id_].rank)
-    if states[worst] not in HOLDS:
+    lacking = [id_ for id_ in part.clauses if states[id_] not in HOLDS]
+    if lacking:
+        worst = min(lacking, key=lambda id_: states[id_].rank)
         return worst, states[worst]
     if any(facts.get(slot.name) == NEVER for slot in sentences.slots(part.text)):
-        return worst, State.DUE
+        return part.clauses[0], State.DUE
     return None
 
 

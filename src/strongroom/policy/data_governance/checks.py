@@ -3,6 +3,7 @@
 import hashlib
 import json
 import ssl
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -23,6 +24,8 @@ PATHS: Final = {
     publication.FACTS: "/policy.json", publication.SUMS: "/policy.sums",
 }  # fmt: skip
 """Where a stranger finds each file."""
+PLACED_WITHIN: Final = 5.0
+"""Seconds in which a publication gets its place under a signed head."""
 MOST: Final = 4 * 1024 * 1024
 NEWEST: Final = """
 SELECT e.payload, l.index FROM entry e LEFT JOIN leaf l ON l.account_id = e.account_id AND l.entry = e.id
@@ -125,19 +128,7 @@ def _fetch(look: Look, *names: str) -> Files:
 
 def _are_as_journalled(files: Files, look: Look) -> int:
     """Each file against the sums, the sums against the leaf of the newest publication; the edition's number."""
-    row = asking.first(NEWEST, int(Kind.POLICY_PUBLISHED))
-    if row is None:
-        raise _Differs("The journal knows of no publication.")
-    payload, index = row
-    if index is None:
-        raise _CannotSay("The publication has no place in the journal's tree yet.")
-    try:
-        facts = PublishedTree(look.data / "journal").leaf(index).entry.facts
-    except (Malformed, OSError) as why:
-        raise _CannotSay(f"The journal's tree could not be read: {type(why).__name__}.") from None
-    wanted = leaf.decode_entry(bytes(payload)).facts
-    if facts.get(Fact.HASH) != wanted.get(Fact.HASH):
-        raise _Differs("The publication's entry and its leaf in the journal differ.")
+    facts = _newest_leaf(look)
     if hashlib.sha256(files[publication.SUMS]).digest() != facts.get(Fact.HASH):
         raise _Differs("The list of sums that is served is not the one that was published.")
     try:
@@ -148,6 +139,34 @@ def _are_as_journalled(files: Files, look: Look) -> int:
         if hashlib.sha256(files[name]).hexdigest() != sums.get(name):
             raise _Differs(f"{PATHS[name]} is not what was published: its SHA-256 is another.")
     return int(facts.get(Fact.COUNT, 0))
+
+
+def _newest_leaf(look: Look) -> leaf.Facts:
+    """What the tree itself says of the newest publication. One made a moment ago is waited for: its head is signed
+    within a second, and to be unknown until the next run would say less than can be known.
+    """
+    until = time.monotonic() + PLACED_WITHIN
+    while True:
+        row = asking.first(NEWEST, int(Kind.POLICY_PUBLISHED))
+        if row is None:
+            raise _Differs("The journal knows of no publication.")
+        payload, index = row
+        tree = _tree(look)
+        if index is not None and index < tree.size:
+            facts = tree.leaf(index).entry.facts
+            if facts.get(Fact.HASH) != leaf.decode_entry(bytes(payload)).facts.get(Fact.HASH):
+                raise _Differs("The publication's entry and its leaf in the journal differ.")
+            return facts
+        if time.monotonic() > until:
+            raise _CannotSay("The publication has no place in the journal's tree yet.")
+        time.sleep(0.1)
+
+
+def _tree(look: Look) -> PublishedTree:
+    try:
+        return PublishedTree(look.data / "journal")
+    except (Malformed, OSError) as why:
+        raise _CannotSay(f"The journal's tree could not be read: {type(why).__name__}.") from None
 
 
 def _states_what_runs(page: Page, *, whole: bool) -> int:
