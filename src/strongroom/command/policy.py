@@ -11,6 +11,7 @@ import django
 from strongroom.command.installed import act_as_web, folders, read_as, show, tell, wait_for_the_journal
 from strongroom.command.people import person_of_token
 from strongroom.installation.folders import Folders
+from strongroom.installation.problems import CannotStart
 
 RUN_WITHIN = 120.0
 PARTS = ("guards", "checks", "sabotages", "duties", "tests")
@@ -207,7 +208,12 @@ def _run(options: argparse.Namespace) -> int:
 def _texts(files: list[Path], options: argparse.Namespace) -> dict[str, str]:
     """The profile files named, or those in the installation's folder."""
     found = files or sorted((_folder(options) / "profiles").glob("*.toml"))
-    return {path.name: path.read_text(encoding="utf-8") for path in found}
+    try:
+        return {path.name: path.read_text(encoding="utf-8") for path in found}
+    except OSError as why:
+        raise CannotStart(f"{why.filename} cannot be read: {why.strerror}.", "Name profile files that exist.") from None
+    except UnicodeDecodeError:
+        raise CannotStart("A profile is no text in UTF-8.", "Save it as UTF-8.") from None
 
 
 def _folder(options: argparse.Namespace) -> Path:

@@ -88,6 +88,7 @@ def answer(question: Question, *, states: Mapping[str, State], terms: Terms, fac
         for part, lacks in zip(question.parts, lacking, strict=True)
     ]
     missing = [lacks[0] for lacks in lacking if lacks is not None]
+    missing += [id_ for part in question.parts for id_ in part.clauses if states[id_] not in HOLDS]
     if question.wants_yes:
         words.insert(0, "No, not all of it." if missing else "Partly." if question.beyond else "Yes.")
     if question.beyond:
