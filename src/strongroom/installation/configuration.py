@@ -69,7 +69,10 @@ class Web:
 
 @dataclass(frozen=True)
 class Company:
-    """Who the seller is, whom to write to (mail addresses), and where parcels come from (lines; two letters)."""
+    """Who the seller is, whom to write to (mail addresses), and where parcels come from (lines; two letters).
+
+    sells_to: other countries it sells to, by two letters; their data-protection laws stand on the privacy page.
+    """
 
     name: str = "Strongroom"
     contacts: tuple[str, ...] = ()
@@ -78,6 +81,7 @@ class Company:
     postcode: str = ""
     country: str = "GB"
     phone: str = ""
+    sells_to: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -212,6 +216,9 @@ def _sensible(made: Configuration) -> None:
             raise CannotStart(f"[{name}] port {port} is none.", "A port is a number from 1 to 65535.")
     if made.marketplace.label_at_most < 0:
         raise CannotStart("[marketplace] label_at_most is less than nothing.", "Say 0 to buy no labels.")
+    for country in (made.company.country, *made.company.sells_to):
+        if not (len(country) == 2 and country.isascii() and country.isalpha() and country.isupper()):
+            raise CannotStart(f"[company] country {country!r} is none.", 'Say two capital letters, such as "GB".')
     if not made.web.names:
         raise CannotStart("[web] names is empty.", "Name at least one host under which people reach the website.")
     _sensible_network(made)

@@ -195,7 +195,8 @@ class Rehearsal:
         self.folders.configuration.write_text(
             '[company]\nname = "Quillmarsh Toys"\ncountry = "GB"\n'
             'address = ["Unit 4, Wharf Road"]\ncity = "Quillmarsh"\npostcode = "QM1 2AB"\nphone = "+44 7700 900100"\n'
-            'contacts = ["despatch@quillmarsh.invalid"]\n\n'
+            'contacts = ["despatch@quillmarsh.invalid"]\n'
+            f"sells_to = {json.dumps(list(MARKETPLACES))}\n\n"
             f'[web]\nport = {port}\n\n[marketplace]\nendpoint = "{here}"\n'
             f'login_endpoint = "{here}/auth/o2/token"\nca_file = "{self.folders.marketplace / "ca.pem"}"\n'
             f'region = "eu"\nmarketplaces = [{places}]\nclient_id = "{CLIENT_ID}"\n\n'
