@@ -216,9 +216,7 @@ def _sensible(made: Configuration) -> None:
             raise CannotStart(f"[{name}] port {port} is none.", "A port is a number from 1 to 65535.")
     if made.marketplace.label_at_most < 0:
         raise CannotStart("[marketplace] label_at_most is less than nothing.", "Say 0 to buy no labels.")
-    for country in (made.company.country, *made.company.sells_to):
-        if not (len(country) == 2 and country.isascii() and country.isalpha() and country.isupper()):
-            raise CannotStart(f"[company] country {country!r} is none.", 'Say two capital letters, such as "GB".')
+    _sensible_company(made.company)
     if not made.web.names:
         raise CannotStart("[web] names is empty.", "Name at least one host under which people reach the website.")
     _sensible_network(made)
@@ -226,6 +224,12 @@ def _sensible(made: Configuration) -> None:
     _sensible_webhook(made.webhook)
     if made.journal.checkpoints_to and not Path(made.journal.checkpoints_to).is_absolute():
         raise CannotStart("[journal] checkpoints_to is no whole path.", "Begin it with /, such as /mnt/elsewhere.")
+
+
+def _sensible_company(company: Company) -> None:
+    for country in (company.country, *company.sells_to):
+        if not (len(country) == 2 and country.isascii() and country.isalpha() and country.isupper()):
+            raise CannotStart(f"[company] country {country!r} is none.", 'Say two capital letters, such as "GB".')
 
 
 def _sensible_mail(mail: Mail) -> None:
