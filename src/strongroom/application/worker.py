@@ -32,6 +32,7 @@ from strongroom.policy.incident_response.actions import open_cases
 from strongroom.policy.logging_and_monitoring import journal
 from strongroom.policy.logging_and_monitoring.models import SellingAccount
 from strongroom.policy.obligations import duties, owners, runs, sweeper, versions, wall
+from strongroom.policy.retention_and_recovery import probe
 from strongroom.policy.retention_and_recovery.actions import Retention, selling_accounts
 from strongroom.policy.retention_and_recovery.models import Receiver
 
@@ -195,6 +196,7 @@ class Worker:
         now = definitions.now()
         if self._is_due(self._kept_at, now, RETENTION_EVERY) or self._new_day(now) or _wanted():
             self._retention.run()
+            probe.keep()
             self._kept_at = now
 
     def _receive_if_due(self) -> None:

@@ -259,6 +259,7 @@ class LabelPrint(models.Model):
                 condition=models.Q(reason=PrintReason.FIRST) & ~models.Q(state__in=["stopped", "lost"]),
                 name="label_is_printed_first_once",
             ),
+            models.CheckConstraint(condition=models.Q(account_id__gt=0), name="label_is_of_a_selling_account"),
             models.CheckConstraint(condition=models.Q(state__in=list(PrintState)), name="label_state_is_known"),
             models.CheckConstraint(condition=models.Q(reason__in=list(PrintReason)), name="label_reason_is_known"),
             models.CheckConstraint(condition=models.Q(copies=1), name="label_is_one_copy"),

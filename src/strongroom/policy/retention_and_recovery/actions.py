@@ -64,7 +64,7 @@ class Retention:
         kept = Kept()
         make_days(kept)
         self._forget_days(kept)
-        for account in selling_accounts():
+        for account in (*selling_accounts(), definitions.PROBES):
             forget_cancelled(account=account, kept=kept)
             tombstone_due(account=account, kept=kept)
         for account in selling_accounts():
