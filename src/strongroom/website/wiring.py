@@ -68,6 +68,7 @@ def look(folders: "Folders", configuration: "Configuration") -> "Look":
     from strongroom.policy import definitions  # noqa: PLC0415
     from strongroom.policy.clauses.controls import Look  # noqa: PLC0415
     from strongroom.policy.logging_and_monitoring.models import Installation  # noqa: PLC0415
+    from strongroom.website import links  # noqa: PLC0415
 
     return Look(
         now=definitions.now(),
@@ -75,6 +76,7 @@ def look(folders: "Folders", configuration: "Configuration") -> "Look":
         data=folders.data,
         address=f"https://{configuration.web.names[0]}:{configuration.web.port}",
         ca=folders.tls / "ca.pem",
+        hosts=links.hosts(configuration),
     )
 
 

@@ -1,8 +1,10 @@
 """How checks read rows: plain SQL over what stands in the database, not through the code whose promise they look at."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 
 def value(query: str, *values: Any) -> Any:
@@ -25,3 +27,12 @@ def rows(query: str, *values: Any) -> list[tuple[Any, ...]]:
         cursor.execute(query, list(values))
         found: list[tuple[Any, ...]] = cursor.fetchall()
     return found
+
+
+@contextmanager
+def same_moment() -> Iterator[None]:
+    """What is read within stands as it stood at one moment, whatever is committed meanwhile."""
+    with transaction.atomic(durable=True):
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield

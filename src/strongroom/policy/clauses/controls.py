@@ -59,7 +59,8 @@ def unused(reason: str, **seen: int | str) -> Verdict:
 class Look:
     """What a check is handed: policy time, the installation's folder, where its pages answer and whose word to take.
 
-    ca: the certificate authority of those pages. installed_at: since when there can be evidence.
+    ca: the certificate authority of those pages. installed_at: since when there can be evidence. hosts: whom the
+    configuration names, as host:port. outside: a folder elsewhere that heads of the journal are kept in.
     """
 
     now: datetime
@@ -67,6 +68,8 @@ class Look:
     data: Path
     address: str
     ca: Path
+    hosts: frozenset[str] = frozenset()
+    outside: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ class Shape:
     scan: tuple[tuple[str, re.Pattern[str]], ...]
 
     def why_not(self, text: str) -> str:
-        """What is wrong with a text, without repeating it; empty where nothing is. Our own references are no numbers."""
+        """What is wrong with a text, without repeating it; empty where nothing is. References of ours are left out."""
         if not self.made_of.fullmatch(text):
             return f"something else than {self.name.replace('_', ' ')}"
         bare = _REFERENCE.sub(" ", text) if self.scan else ""

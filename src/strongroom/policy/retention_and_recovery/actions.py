@@ -30,7 +30,7 @@ from strongroom.policy.logging_and_monitoring import journal
 from strongroom.policy.logging_and_monitoring.models import Alarm, SellingAccount
 from strongroom.policy.obligations.actions import ObligationKind, of_day, open_obligation, satisfy
 from strongroom.policy.obligations.models import Obligation
-from strongroom.policy.retention_and_recovery import rules
+from strongroom.policy.retention_and_recovery import leaving, rules
 from strongroom.policy.retention_and_recovery.models import Order, OrderItem, Parcel, ParcelItem
 
 DAYS_AHEAD: Final = 7
@@ -47,6 +47,7 @@ class Kept:
     carried: int = 0
     waiting_for_answer: int = 0
     lost_to_carry: int = 0
+    others_gone: int = 0
 
 
 class Retention:
@@ -67,6 +68,8 @@ class Retention:
         for account in (*selling_accounts(), definitions.PROBES):
             forget_cancelled(account=account, kept=kept)
             tombstone_due(account=account, kept=kept)
+            kept.others_gone += leaving.forget_other_data(account=account)
+            leaving.forget_calls(account=account)
         for account in selling_accounts():
             carry_due(account=account, kept=kept)
         return kept
@@ -318,6 +321,7 @@ def _erase(order: Order, kept: Kept) -> None:
         subject=order.ref.bytes,
         facts={Fact.COUNT: order.lines},
     )
+    leaving.promise(order)
     satisfy(account=order.account_id, kind=ObligationKind.FORGET_CANCELLED, subject=order.ref, by=Actor.RETENTION)
     satisfy(account=order.account_id, kind=ObligationKind.ASK_AGAIN, subject=order.ref, by=Actor.RETENTION)
     kept.orders_erased += 1

@@ -70,6 +70,7 @@ class Order(models.Model):
         )
         indexes = (
             models.Index(fields=["account_id", "received_at"], name="order_by_receipt"),
+            models.Index(fields=["account_id", "call"], name="order_by_call"),
             models.Index(fields=["account_id", "state", "ship_by"], name="order_by_state"),
             models.Index(
                 fields=["account_id", "ship_by", "-priority", "ref"],

@@ -1,4 +1,4 @@
-"""No label is ever printed for a synthetic order (DESIGN 12)."""
+"""No label is ever printed for a synthetic order (DESIGN 12), and no part is carried from a day it was carried to."""
 
 from django.db import migrations, models
 
@@ -12,5 +12,10 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("account_id__gt", 0)), name="label_is_of_a_selling_account"
             ),
+        ),
+        # A key lives 28 days, so what was carried once has come that far at most (RR-2).
+        migrations.RunSQL(
+            "ALTER TABLE sealed ADD CONSTRAINT sealed_is_carried_once CHECK (day - born <= 28)",
+            migrations.RunSQL.noop,
         ),
     ]
