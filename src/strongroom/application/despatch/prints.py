@@ -8,8 +8,9 @@ The order of steps is what keeps a label from being printed twice or lost in sil
 """
 
 import logging
+import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -41,6 +42,7 @@ CLAIM: Final = timedelta(minutes=2)
 SILENT_AFTER: Final = timedelta(minutes=5)
 """After this a job whose end the printer does not tell is unknown."""
 ASK_PRINTERS_EVERY: Final = timedelta(minutes=1)
+HEX: Final = re.compile(r"[0-9a-f]{32}")
 MIME: Final = {"pdf": "application/pdf", "zpl": "application/vnd.zebra-zpl"}
 
 log = logging.getLogger("strongroom.printing")
@@ -81,9 +83,56 @@ def _ask(printer: Printer, to: Door) -> None:
     else:
         condition = {"idle": "ready", "processing": "busy"}.get(told.state, "stopped")
         reasons = ", ".join(told.reasons)[:120]
+        _ask_jobs(printer, to)
     Printer.objects.filter(pk=printer.pk).update(
         condition=condition, reasons=reasons, asked_at=definitions.now()
     )  # fmt: skip
+
+
+def _ask_jobs(printer: Printer, to: Door) -> None:
+    """What the printer remembers to have printed since it was first asked, and how much of it is no print of ours.
+
+    Only counts are kept: the name of another's document may be somebody's (ES-5).
+    """
+    try:
+        jobs = to(printer).jobs()
+    except (device.PrinterProblem, Refused):
+        return
+    last = max((job.number for job in jobs), default=0)
+    began = last if printer.jobs_from is None else printer.jobs_from
+    if jobs and last < (printer.jobs_last or 0):  # its numbers began again: it was reset
+        began = 0
+    later = [job for job in jobs if job.number > began]
+    Printer.objects.filter(pk=printer.pk).update(
+        jobs_from=began,
+        jobs_last=last,
+        jobs_seen=len(later),
+        jobs_foreign=_foreign(printer, later),
+        jobs_at=definitions.now(),
+    )
+
+
+def _foreign(printer: Printer, jobs: Sequence[device.Job]) -> int:
+    """How many of these jobs are no print of ours, nor this printer's test page."""
+    names = {job.name for job in jobs if HEX.fullmatch(job.name)}
+    numbers = {
+        label.id.hex: label.job
+        for account in selling_accounts()
+        for label in LabelPrint.objects.filter(account_id=account, id__in=[uuid.UUID(hex=name) for name in names])
+    }
+    return sum(job.name != test_name(printer) and not _is_ours(job, numbers) for job in jobs)
+
+
+def _is_ours(job: device.Job, numbers: Mapping[str, int | None]) -> bool:
+    """Whether the ledger knows a job by its name, and by its number too where it was printed."""
+    if job.name not in numbers:
+        return False
+    return job.state != "completed" or numbers[job.name] in (job.number, device.BY_VALIDATION)
+
+
+def test_name(printer: Printer) -> str:
+    """What the job of this printer's test page is called."""
+    return f"TEST{printer.pk}"
 
 
 def _claim(account: int) -> list[LabelPrint]:

@@ -1,6 +1,6 @@
 """How checks read rows: plain SQL over what stands in the database, not through the code whose promise they look at."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +17,14 @@ def first(query: str, *values: Any) -> tuple[Any, ...] | None:
     """Sweep: the first row of a read."""
     with connection.cursor() as cursor:
         cursor.execute(query, list(values))
+        found: tuple[Any, ...] | None = cursor.fetchone()
+    return found
+
+
+def named(query: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """Sweep: the first row of a read whose values have names."""
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
         found: tuple[Any, ...] | None = cursor.fetchone()
     return found
 

@@ -51,6 +51,20 @@ class PublishedTree:
             raise Malformed(f"leaf {index} is not the one whose hash stands in the tree")
         return data
 
+    def bundle(self, index: int) -> list[bytes]:
+        """The leaves of one bundle of 256, each checked against its level-0 hash."""
+        leaves = self._reader.leaves(index)
+        for place, data in enumerate(leaves, index * WIDTH):
+            if merkle.leaf_hash(data) != self._reader.node(0, place):
+                raise Malformed(f"leaf {place} is not the one whose hash stands in the tree")
+        return leaves
+
+    @property
+    def bundles(self) -> int:
+        """How many bundles there are, the last of them perhaps not full."""
+        full, partial = widths(self.size, 0)
+        return full + bool(partial)
+
     def leaf(self, index: int) -> Leaf:
         return leaf_format.decode_leaf(self.leaf_bytes(index))
 

@@ -64,7 +64,7 @@ def test(request: HttpRequest, printer: int) -> HttpResponse:  # noqa: ARG001 - 
     found = _find(printer)
     if found.format != "pdf":
         raise Refused("ES-5", "The test page is a PDF; this printer takes ZPL. Print its own test page.")
-    words, code = f"Test page of {found.name}", f"TEST{found.pk}"
+    words, code = f"Test page of {found.name}", prints.test_name(found)
     page: list[Mark] = [
         Text(shaped(words), MARGIN, 60, 18, words), Text(shaped("It holds nobody's data."), MARGIN, 84, 12, ""),
         Barcode(code, MARGIN, 120, 264, 50),
