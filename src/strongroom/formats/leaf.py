@@ -144,6 +144,12 @@ class Kind(IntEnum):
     CASE_DECIDED = 159
 
 
+SAID_BY_BROKER: Final = frozenset(kind for kind in Kind if kind <= Kind.SEALED) | {
+    Kind.OPEN_REFUSED, Kind.CARRY_REFUSED, Kind.SEARCH_REFUSED, Kind.SEAL_REFUSED,
+}  # fmt: skip
+"""What only the key broker itself says: such a leaf has no entry in the database, and nobody else may append one."""
+
+
 class Outcome(IntEnum):
     DONE = 1
     REFUSED = 2

@@ -70,6 +70,7 @@ class Retention:
             tombstone_due(account=account, kept=kept)
             kept.others_gone += leaving.forget_other_data(account=account)
             leaving.forget_calls(account=account)
+        leaving.forget_sign_ins()
         for account in selling_accounts():
             carry_due(account=account, kept=kept)
         return kept

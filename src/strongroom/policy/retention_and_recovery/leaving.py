@@ -5,7 +5,7 @@ first, and the database deletes nothing without it.
 """
 
 import uuid
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 from django.db import connection, transaction
@@ -29,7 +29,7 @@ def promise(order: Order) -> None:
     if order.done_on is None:
         return
     day = order.done_on.astimezone(UTC).date()
-    began = datetime.combine(day, time(), UTC)
+    began = _midnight(day)
     open_obligation(
         account=order.account_id, kind=ObligationKind.FORGET_OTHER_DATA, subject=of_day(day),
         due_at=terms.in_force().span(TERM).after(began), by=Actor.RETENTION, opened_at=began,
@@ -64,6 +64,42 @@ def forget_calls(*, account: int) -> int:
     return gone
 
 
+def forget_sign_ins() -> int:
+    """Where people signed in from, by month, once the log's term is over: nothing else of the log ever goes (LM-4)."""
+    gone, today = 0, definitions.now().date()
+    for month in _months():
+        over = terms.in_force().span("logs_kept").after(_midnight(_next(month)))
+        if over.date() > today:
+            continue
+        with transaction.atomic():
+            entry = journal.record(
+                Kind.LOGS_DROPPED, by=Actor.RETENTION.reference, subject=of_day(month).bytes,
+                facts={Fact.DAY: definitions.day_number(month)},
+            )  # fmt: skip
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT drop_sign_ins(%s, %s)", [month, entry.id])
+                gone += int(cursor.fetchone()[0])
+    return gone
+
+
+def _months() -> list[date]:
+    """The first day of each month that has a partition."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT right(c.relname, 6) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+            " WHERE i.inhparent = 'sign_in_detail'::regclass AND c.relkind = 'r' ORDER BY 1"
+        )
+        return [date(int(name[:4]), int(name[4:]), 1) for (name,) in cursor.fetchall()]
+
+
+def _next(month: date) -> date:
+    return (month + timedelta(days=31)).replace(day=1)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
 @transaction.atomic
 def _forget(account: int, batch: list[uuid.UUID]) -> int:
     entry = journal.record(
@@ -73,7 +109,7 @@ def _forget(account: int, batch: list[uuid.UUID]) -> int:
 
 
 def _of_day(account: int, subject: uuid.UUID) -> list[uuid.UUID]:
-    began = datetime.combine(day_of(subject), time(), UTC)
+    began = _midnight(day_of(subject))
     found = Order.objects.filter(
         account_id=account, erased_at__isnull=False, done_on__gte=began, done_on__lt=began + timedelta(days=1)
     )
@@ -82,7 +118,7 @@ def _of_day(account: int, subject: uuid.UUID) -> list[uuid.UUID]:
 
 def _still_there(account: int, subject: uuid.UUID) -> bool:
     """Whether an order of that day is here, erased or not: then its deadline stays."""
-    began = datetime.combine(day_of(subject), time(), UTC)
+    began = _midnight(day_of(subject))
     return Order.objects.filter(
         account_id=account, done_on__gte=began, done_on__lt=began + timedelta(days=1)
     ).exists()  # fmt: skip
