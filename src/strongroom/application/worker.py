@@ -196,6 +196,8 @@ class Worker:
         now = definitions.now()
         if self._is_due(self._kept_at, now, RETENTION_EVERY) or self._new_day(now) or _wanted():
             self._retention.run()
+            for account in (definitions.INSTALLATION, *selling_accounts()):
+                gateway.end_abandoned(account=account)
             probe.keep()
             self._kept_at = now
 

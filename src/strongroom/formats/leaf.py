@@ -240,6 +240,8 @@ PURPOSE_AT: Final = 81
 """Where the purpose's byte stands in the entry of an opening, behind header, part and write: for who asks rows."""
 
 _HEADER = struct.Struct(">B16sHBQq16s16s")
+HEADER_BYTES: Final = _HEADER.size
+"""What an entry and its leaf begin with, the same bytes in both."""
 
 
 @dataclass(frozen=True)
