@@ -1,11 +1,8 @@
 """Sabotage of logs: the journal's files and rows, what is kept, and the API log (LM-2, LM-4, LM-6)."""
 
 import contextlib
-import shutil
-import time
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import psycopg
@@ -13,11 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from strongroom.formats import note
 from strongroom.formats.tiles import path as tile_path
+from strongroom.rehearsal.browser import Browser
 from strongroom.rehearsal.sabotage.breaking import Sabotage, Target
-from strongroom.rehearsal.sabotage.forgetting import stopped
 
 BODY: Final = '{"name":"Mabel Quill","city":"Quillmarsh"}'
-SIGNED_WITHIN: Final = 10.0
 
 
 def _flip(level: int | str) -> Any:
@@ -81,21 +77,18 @@ def an_entry_put_in(target: Target) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def the_tail_cut(target: Target) -> Iterator[None]:
-    """The folder is put back to an older head: the newest leaves never were. The broker, which knows better, hangs."""
+def leaves_cut_off(target: Target) -> Iterator[None]:
+    """The newest bundle that is full, with its tile: leaves that were given out are nowhere any more."""
     folder = target.rehearsal.folders.journal
-    aside = folder.with_name("journal-of-now")
-    older = (folder / "checkpoint").read_text(encoding="utf-8")
-    with target.superuser() as sql:
-        _wait_for_another(folder, older, sql)
-    with stopped(target, "keybroker"):
-        shutil.copytree(folder, aside)
-        (folder / "checkpoint").write_text(older, encoding="utf-8")
-        try:
-            yield
-        finally:
-            shutil.copy(aside / "checkpoint", folder / "checkpoint")
-            shutil.rmtree(aside)
+    last = max(int(path.name) for path in (folder / "tile" / "entries").glob("[0-9][0-9][0-9]"))
+    files = [folder / tile_path(level, last) for level in (0, "entries")]
+    for path in files:
+        path.rename(path.with_name(path.name + ".cut"))
+    try:
+        yield
+    finally:
+        for path in files:
+            path.with_name(path.name + ".cut").rename(path)
 
 
 @contextlib.contextmanager
@@ -133,7 +126,17 @@ def nobody_gives_places(target: Target) -> Iterator[None]:
 
 @contextlib.contextmanager
 def places_dropped_early(target: Target) -> Iterator[None]:
-    """The month's partition of where people signed in from, dropped long before its term."""
+    """Somebody signs in; the month's partition of where that was is dropped, long before its term."""
+    rehearsal = target.rehearsal
+    with contextlib.closing(Browser(rehearsal.running.address, rehearsal.folders.tls / "ca.pem")) as browser:
+        browser.sign_in(rehearsal.people()["auditor"])
+    with dropped_early(target):
+        yield
+
+
+@contextlib.contextmanager
+def dropped_early(target: Target) -> Iterator[None]:
+    """Every month's partition, rows and all; put back row by row."""
     with target.superuser() as sql:
         rows = sql.execute("SELECT session, at, agent, place FROM sign_in_detail").fetchall()
         months = sql.execute(
@@ -224,21 +227,13 @@ def _one(sql: psycopg.Connection[Any], query: str, *values: Any) -> tuple[Any, .
     return row
 
 
-def _wait_for_another(folder: Path, head: str, sql: psycopg.Connection[Any]) -> None:
-    """Until a newer head was signed: have the worker do something that leaves a leaf."""
-    deadline = time.monotonic() + SIGNED_WITHIN
-    while (folder / "checkpoint").read_text(encoding="utf-8") == head and time.monotonic() < deadline:
-        sql.execute("UPDATE check_due SET wanted_at = due_at WHERE check_id = 'LM-2.rows'")
-        time.sleep(0.3)
-
-
 SABOTAGE: Final[tuple[Sabotage, ...]] = (
     Sabotage("LM-2", "A bit of a tile of the tree is flipped", _flip(0)),
     Sabotage("LM-2", "A bit of a leaf is flipped", _flip("entries")),
     Sabotage("LM-2", "An entry is deleted", an_entry_gone),
     Sabotage("LM-2", "An entry is changed", an_entry_changed),
     Sabotage("LM-2", "An entry is put in that has no place", an_entry_put_in),
-    Sabotage("LM-2", "The newest leaves are cut off", the_tail_cut),
+    Sabotage("LM-2", "The newest whole bundle of leaves is cut off", leaves_cut_off),
     Sabotage("LM-2", "The tree is signed anew with another key", signed_anew),
     Sabotage("LM-2", "Entries wait for their place", nobody_gives_places),
     Sabotage("LM-4", "Places of sign-ins are dropped early", places_dropped_early),
