@@ -2,10 +2,10 @@
 
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -158,21 +158,31 @@ def test_a_label_whose_fate_is_unknown_waits_for_a_person_for_ever(bench: Bench,
     assert bench.kinds(Kind.OPENED) == 2, "each print has its own opening, with its own leaf"
 
 
-def test_a_worker_that_dies_between_sent_and_delivered_prints_nothing_twice(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from strongroom.application.despatch import prints
+@dataclass
+class Met:
+    """A printer at which something happens to the worker at one moment of a print; otherwise the real one."""
+
+    device: Any
+    at: str
+    happens: Callable[[], None]
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self.at:
+            self.happens()
+        return getattr(self.device, name)
+
+
+def test_a_worker_that_dies_between_sent_and_delivered_prints_nothing_twice(bench: Bench) -> None:
+    from strongroom.application.despatch.prints import door, print_due
 
     (order,) = place(bench)
     label = bench.queue(order)
 
-    def dies(*_: object, **__: object) -> bytearray:
+    def dies() -> None:
         raise SystemExit
 
-    with monkeypatch.context() as killed:
-        killed.setattr(prints, "_rendered", dies)
-        with pytest.raises(SystemExit):
-            bench.print()
+    with pytest.raises(SystemExit):
+        print_due(sender=SENDER, to=lambda printer: cast("Any", Met(door(printer), "send_document", dies)))
     assert bench.label(label).state == "sent"
     bench.print()
     assert bench.label(label).state == "sent", "the printer still holds an empty job"
@@ -180,6 +190,24 @@ def test_a_worker_that_dies_between_sent_and_delivered_prints_nothing_twice(
     bench.print()
     assert bench.label(label).state == "unknown"
     assert bench.server.tray.printed == 0
+
+
+def test_a_worker_that_waited_longer_than_its_claim_prints_nothing_twice(bench: Bench) -> None:
+    """Its label was taken over by another worker meanwhile: it withdraws its job and opens nothing."""
+    from strongroom.application.despatch.prints import door, print_due
+
+    (order,) = place(bench)
+    label = bench.queue(order)
+
+    def another_takes_over() -> None:
+        bench.house.step(300)
+        print_due(sender=SENDER)
+
+    print_due(sender=SENDER, to=lambda printer: cast("Any", Met(door(printer), "create_job", another_takes_over)))
+    bench.print()
+    assert bench.label(label).state == "confirmed"
+    assert bench.server.tray.printed == 1
+    assert bench.kinds(Kind.OPENED) == 1
 
 
 def test_a_second_printer_takes_over_while_the_first_is_down(bench: Bench, folder: Path) -> None:
@@ -485,6 +513,25 @@ def test_a_purchase_whose_answer_was_lost_is_not_made_again(bench: Bench) -> Non
     assert [state for (state,) in bench.shop.rows("parcel", "purchase")] == ["asked"]
 
 
+def test_a_cancelled_order_that_amazon_reopens_is_named_and_gets_no_label(bench: Bench) -> None:
+    from strongroom.application.despatch import reads
+
+    (order,) = place(bench)
+    before = reads.reopened()
+    bench.shop.does("cancel", order.order_id)
+    bench.shop.receive()
+    assert reads.reopened() == before
+    order.status = "UNSHIPPED"
+    bench.shop.does("refund", order.order_id)  # whatever updates it
+    bench.shop.receive()
+    row = bench.row(order)
+    assert row.status == "UNSHIPPED"
+    assert row.state_words == "cancelled"
+    assert reads.reopened() == before + 1
+    with pytest.raises(Refused, match="Cancelled"):
+        bench.queue(order)
+
+
 def test_the_worklist_is_ordered_and_counted_by_the_database(bench: Bench) -> None:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
@@ -492,7 +539,7 @@ def test_the_worklist_is_ordered_and_counted_by_the_database(bench: Bench) -> No
     from strongroom.application.despatch import reads
 
     now = bench.house.clock.wall()
-    for hours, service in ((50, "STANDARD"), (20, "STANDARD"), (20, "EXPEDITED"), (90, "EXPEDITED")):
+    for hours, service in ((50, "STANDARD"), (20, "STANDARD"), (20, "EXPEDITED"), (90, "NEXT_DAY"), (20, "NEXT_DAY")):
         bench.shop.place(ship_by=now + hours * 3600, service=service)
     bench.shop.receive()
     seen: list[int] = []
@@ -508,8 +555,8 @@ def test_the_worklist_is_ordered_and_counted_by_the_database(bench: Bench) -> No
         seen.append(len(asked))
         place(bench, 6)
     assert [(round((o.ship_by.timestamp() - now) / 3600) if o.ship_by else None, o.priority) for o in first[:4]][
-        :2
-    ] == [(20, 2), (20, 0)]
+        :3
+    ] == [(20, 3), (20, 2), (20, 0)]
     assert seen[0] == seen[1], "as many statements for many orders as for few"
 
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from strongroom.application.despatch import rules
 from strongroom.application.despatch.rules import Hold, Printable, ScanKind, read_scan
-from strongroom.application.lookup.rules import Habit, usual_day, why_unusual
+from strongroom.application.lookup.rules import Habit, bars, usual_day, why_unusual
+from strongroom.application.receipt.rules import priority_of
 from strongroom.formats.refused import Refused
 from strongroom.policy.definitions import OrderState
 
@@ -125,6 +126,21 @@ def test_the_last_piece_fulfils_at_the_moment_it_left(ordered: dict[int, int]) -
     rest = {line: n - halves.get(line, 0) for line, n in ordered.items()}
     assert rules.fulfilled_at(ordered=ordered, left=[(early, halves)]) is None
     assert rules.fulfilled_at(ordered=ordered, left=[(late, rest), (early, halves)]) == late
+
+
+@pytest.mark.parametrize("word", ["NEXT_DAY", "NextDay", "next-day", "SAME_DAY", "SameDay"])
+def test_what_was_paid_for_faster_comes_first_however_amazon_spells_it(word: str) -> None:
+    assert priority_of(word) > priority_of("EXPEDITED") > priority_of("STANDARD") == priority_of(None)
+
+
+@given(st.lists(st.integers(0, 5000), min_size=1, max_size=40))
+def test_a_bar_is_as_high_as_its_day_and_stays_in_the_picture(openings: list[int]) -> None:
+    days = [(date(2026, 1, 1) + timedelta(days=n), count) for n, count in enumerate(openings)]
+    drawn = bars(days)
+    assert [bar.openings for bar in drawn] == openings
+    assert all(bar.x >= 0 and bar.x + bar.width <= 560 and 0 <= bar.above <= bar.y <= 138 for bar in drawn)
+    assert drawn[-1].named
+    assert max(bar.height for bar in drawn) == (112 if any(openings) else 0)
 
 
 def test_tries_come_later_and_later_and_never_stop() -> None:

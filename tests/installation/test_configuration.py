@@ -47,6 +47,14 @@ def test_an_empty_folder_is_configured(folder: Path) -> None:
         ("[web]\nport = 0\n", "port 0 is none"), ("[database]\nport = 70000\n", "port 70000 is none"),
         ("[web\n", "not TOML.*line 1"), ("web = 1\n", "is a section"), ('[marketplace]\nregion = "mars"\n', "na, eu or fe"),
         ('[marketplace]\nendpoint = "http://x.example"\n', "no https address"),
+        ('[mail]\nhost = "m.example"\nfrom = "a@b.example"\nsecurity = "none"\n', "encrypted only"),
+        ('[mail]\nhost = "m.example"\n', "from: '' is no mail address"), ("[mail]\nfrm = 1\n", "Did you mean from"),
+        ('[mail]\nhost = "m.example"\nfrom = "a@b.example"\ndirectors = ["x"]\n', "directors: 'x' is no mail address"),
+        ('[mail]\nhost = "m.example"\nfrom = "a@b.example\\nBcc: c@d.example"\n', "from: .* is no mail address"),
+        ('[mail]\nhost = "m example"\n', "is no host"), ("[mail]\ndigest_hour = 24\n", "a full hour"),
+        ("[mail]\nport = 0\n", "port 0 is none"), ('[webhook]\nurl = "http://x.example/"\n', "no https address"),
+        ('[webhook]\nurl = "https://me:pw@x.example/"\n', "without a name and password"),
+        ('[webhook]\nurl = "https:///x"\n', "no https address"), ('[journal]\ncheckpoints_to = "here"\n', "no whole path"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_its_place_and_its_remedy(folder: Path, text: str, words: str) -> None:
@@ -59,7 +67,7 @@ def test_a_mistake_is_named_with_its_place_and_its_remedy(folder: Path, text: st
     [
         f'[marketplace]\nclient_secret = "{CANARY}"\n', f'[database]\npassword = "{CANARY}"\n',
         f'[marketplace]\nrefresh_token = "{CANARY}"\n', f'client_secret = "{CANARY}"\n',
-        f'[amazon]\nSecretKey = "{CANARY}"\n', f'[web]\ntls_key = "{CANARY}"\nprot = 1\n',
+        f'[mail]\npassword = "{CANARY}"\n', f'[webhook]\nsecret = "{CANARY}"\n', f'[amazon]\nSecretKey = "{CANARY}"\n', f'[web]\ntls_key = "{CANARY}"\nprot = 1\n',
     ],
 )  # fmt: skip
 def test_a_secret_in_it_is_refused_and_not_repeated(folder: Path, text: str) -> None:
@@ -67,6 +75,17 @@ def test_a_secret_in_it_is_refused_and_not_repeated(folder: Path, text: str) -> 
         load(write(folder, text))
     assert CANARY not in str(refused.value)
     assert "credentials" in refused.value.remedy
+
+
+def test_mail_and_webhook_are_configured_with_their_defaults(folder: Path) -> None:
+    text = '[mail]\nhost = "mail.example"\nfrom = "strongroom@example.org"\ndirectors = ["board@example.org"]\n'
+    found = load(
+        write(folder, text + '[webhook]\nurl = "https://chat.example/hook"\n[journal]\ncheckpoints_to = "/mnt/x"\n')
+    )
+    assert (found.mail.from_, found.mail.port, found.mail.security) == ("strongroom@example.org", 587, "starttls")
+    assert found.origin("mail.from") == "strongroom.toml"
+    assert found.credentials() == ("webhook-secret",), "without a username there is no password"
+    assert (found.webhook.is_set, found.journal.checkpoints_to) == (True, "/mnt/x")
 
 
 def test_the_environment_wins_and_its_origin_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

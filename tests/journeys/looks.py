@@ -7,6 +7,10 @@ from typing import Any
 
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 320, "height": 700}
+TOO_WIDE = """() => [...document.querySelectorAll("body *")]
+    .filter(e => e.getBoundingClientRect().right > innerWidth + 1).slice(0, 5)
+    .map(e => `${e.tagName}.${e.className} ${Math.round(e.getBoundingClientRect().right)} ${e.textContent.trim().slice(0, 40)}`)
+"""
 KEPT = Path(__file__).parents[2] / "docs" / "screens"
 
 
@@ -26,7 +30,7 @@ def look(page: Any, name: str) -> None:
             page.set_viewport_size(size)
             assert complaints(page) == [], f"{name}, {scheme}, {size['width']} px"
             assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], (
-                f"{name} at {size['width']} px"
+                f"{name} at {size['width']} px: {page.evaluate(TOO_WIDE)}"
             )
             if os.environ.get("STRONGROOM_KEEP_SCREENS") == "1" and (scheme == "light") == (size is WIDE):
                 KEPT.mkdir(exist_ok=True)

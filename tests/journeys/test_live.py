@@ -29,6 +29,7 @@ from strongroom.rehearsal.marketplace.requests import Amazon
 from strongroom.rehearsal.marketplace.server import Server
 from strongroom.rehearsal.people import Person
 from tests.journeys.conftest import free_port
+from tests.journeys.eventually import eventually
 
 CANARY = Person("GB", "Qx7CanaryName Zz", "1 Qx7CanaryStreet", "Qx7CanaryFlat", "Qx7CanaryTown", "Qx7CanaryState",
                 "QX7 1CN", "+44 7700 900777", "qx7canary@marketplace.amazon.co.uk", "Qx7CanaryCompany")  # fmt: skip
@@ -157,8 +158,7 @@ def test_the_command_line_reads_and_tells_nobody(live: Live, administrator: Brow
 
 def test_sealing_up_and_unlocking_at_the_terminal(live: Live) -> None:
     assert live.command("keys", "seal").returncode == 0
-    time.sleep(0.5)
-    assert "Locked" in live.command("keys", "list").stdout
+    eventually(lambda: "Locked" in live.command("keys", "list").stdout)
     wrong = live.command("keys", "unlock", input="not the passphrase\n")
     assert wrong.returncode == 7
     assert live.command("keys", "unlock", "--file", str(live.folder / "credentials" / "unlock")).returncode == 0

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from strongroom.rehearsal.installation import Rehearsal
+from tests.journeys.eventually import eventually
 from tests.journeys.looks import look
 from tests.journeys.station import Station
 
@@ -42,17 +43,14 @@ def test_one_scan_prints_one_label_and_a_tracking_number_tells_amazon(packer: St
     printed = packing.printer("printed")
     word, seconds = scan(packer, f"SR{waiting[0].replace('-', '')}")
     if word == "Printing":
-        packer.page.wait_for_selector("h1:has-text('Printed')", timeout=5000)
+        packer.page.wait_for_selector("h1:has-text('Printed')", timeout=15000)
     assert packer.page.inner_text("#result h1") == "Printed"
     assert packing.printer("printed") == printed + 1
     assert seconds < 4, "two seconds is the target; a busy test machine gets twice that"
     word, _ = scan(packer, "AB123456785GB")
     assert word == "Gone"
     number = packer.page.inner_text("#result .order span")
-    deadline = time.monotonic() + 20
-    while packing.control.do("ledger")[number]["status"] != "SHIPPED" and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert packing.control.do("ledger")[number]["status"] == "SHIPPED"
+    eventually(lambda: packing.control.do("ledger")[number]["status"] == "SHIPPED", within=20)
     look(packer.page, "pack")
 
 
@@ -60,7 +58,7 @@ def test_a_second_scan_of_an_order_asks_once_and_prints_again_for_a_reason(packe
     code = codes(packer)[0]
     packer.go("/pack")
     scan(packer, code)
-    packer.page.wait_for_selector("h1:has-text('Printed')", timeout=5000)
+    packer.page.wait_for_selector("h1:has-text('Printed')", timeout=15000)
     printed = packing.printer("printed")
     time.sleep(2.1)  # sooner, it is a scanner that fired twice, and ignored
     word, _ = scan(packer, code)
@@ -69,7 +67,7 @@ def test_a_second_scan_of_an_order_asks_once_and_prints_again_for_a_reason(packe
     look(packer.page, "pack-duplicate")
     packer.tab_to("button[value=damaged]")
     packer.press("Enter")
-    packer.page.wait_for_selector("h1:has-text('Printed again')", timeout=5000)
+    packer.page.wait_for_selector("h1:has-text('Printed again')", timeout=15000)
     assert packing.printer("printed") == printed + 1
 
 
@@ -102,13 +100,13 @@ def test_a_label_that_the_printer_lost_is_decided_by_a_person_and_never_printed_
     packing.printer("vanish")
     printed = packing.printer("printed")
     scan(packer, code)
-    packer.page.wait_for_selector("h1:has-text('Did it come out?')", timeout=8000)
+    packer.page.wait_for_selector("h1:has-text('Did it come out?')", timeout=15000)
     time.sleep(1)
     assert packing.printer("printed") == printed
     look(packer.page, "pack-unknown")
     packer.tab_to("button[value=no]")
     packer.press("Enter")
-    packer.page.wait_for_selector("h1:has-text('Printed again')", timeout=8000)
+    packer.page.wait_for_selector("h1:has-text('Printed again')", timeout=15000)
     assert packing.printer("printed") == printed + 1
 
 
@@ -154,7 +152,7 @@ def test_without_javascript_the_same_scans_do_the_same(chromium: Any, packing: R
     with plain.page.expect_navigation():
         plain.page.keyboard.type(waiting[0])
         plain.press("Enter")
-    plain.page.wait_for_selector("h1:has-text('Print')", timeout=5000)
+    plain.page.wait_for_selector("h1:has-text('Print')", timeout=15000)
     plain.close()
 
 
@@ -168,6 +166,9 @@ def test_pick_slips_hold_our_code_and_nothing_of_a_person(packer: Station, packi
     assert re.search(r"[0-9A-Z]{5}-[0-9A-Z]{5}", told)
     assert not re.search(r"\d{3}-\d{7}-\d{7}", told), "not even Amazon's number"
     assert packer.page.locator("svg.bars rect").count() > 20
+    for slip in packer.page.locator("section.slip").all():
+        bins = slip.locator("tbody tr td:first-child").all_inner_texts()
+        assert bins == sorted(bins), "a slip is one way through the bins"
 
 
 def test_the_worklist_is_clean(packer: Station) -> None:

@@ -17,6 +17,7 @@ from strongroom.policy.access_management import totp
 from strongroom.rehearsal.browser import Browser
 from strongroom.rehearsal.installation import Rehearsal
 from tests.journeys.conftest import Doors
+from tests.journeys.eventually import eventually
 from tests.journeys.looks import look
 from tests.journeys.station import Station, fresh_code
 
@@ -312,7 +313,6 @@ def test_people_pages_are_clean(chromium: Any, packing: Rehearsal) -> None:
     station.tab_to("form[action$='/test'] button")
     printed = packing.printer("printed")
     station.press("Enter")
-    station.page.wait_for_timeout(500)
-    assert packing.printer("printed") == printed + 1
+    eventually(lambda: packing.printer("printed") == printed + 1)
     assert not [said for said in station.complaints if "Content Security Policy" in said]
     station.close()

@@ -101,19 +101,21 @@ def test_a_folder_put_back_to_an_older_head_is_seen_by_what_was_seen_before(hous
     assert "leaves and held" in told.reason
 
 
-def test_a_head_kept_elsewhere_that_the_tree_does_not_extend_is_seen(house: House, shop: Shop, folder: Path) -> None:
-    """The seam: any folder of signed notes. The tree that is here is older than what was seen there."""
+def test_a_head_that_lies_elsewhere_must_be_a_prefix_and_signed(house: House, shop: Shop, folder: Path) -> None:
     from dataclasses import replace
 
+    from strongroom.policy.logging_and_monitoring.checkpoints import copy_out
     from strongroom.policy.logging_and_monitoring.checks.whole import the_tree_is_whole
 
-    journal = house.rehearsal.folders.journal
-    (folder / "1").write_text((journal / "checkpoint").read_text())
-    handed = replace(look(house), outside=folder)
+    copy_out(house.rehearsal.folders.journal, folder, house.now(), is_first=True)
+    handed = replace(look(house), second_place=folder)
     told = the_tree_is_whole(handed)
     assert (told.outcome, told.seen["outside"]) == ("pass", 1)
-    (folder / "2").write_text((journal / "checkpoint").read_text().replace("\n", "\n9", 1))
+    (kept,) = folder.glob("*.checkpoint")
+    text = kept.read_text()
+    kept.write_text(text.replace("\n", "\n9", 1))
     assert the_tree_is_whole(handed).outcome == "fail", "its signature is not the key's"
+    assert the_tree_is_whole(replace(handed, second_place=folder / "elsewhere")).outcome == "unknown"
 
 
 def test_every_bundle_has_its_turn_and_the_new_ones_at_once() -> None:

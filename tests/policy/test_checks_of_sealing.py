@@ -71,6 +71,7 @@ def test_what_a_cipher_writes_does_not() -> None:
 def test_a_printers_foreign_jobs_are_counted_and_never_named(house: House, folder: Path) -> None:
     from strongroom.application.despatch import prints
     from strongroom.application.despatch.printing.printer import fetch_fingerprint
+    from strongroom.application.despatch.printing.remembered import test_name
     from strongroom.installation.certificates import ensure
     from strongroom.policy.encryption_and_storage import printers
     from strongroom.policy.encryption_and_storage.models import Printer
@@ -86,7 +87,7 @@ def test_a_printers_foreign_jobs_are_counted_and_never_named(house: House, folde
         device = prints.door(row)
         device.create_job("before it was ours")
         told = [_asked(row.pk)]
-        device.send_document(device.create_job(prints.test_name(row)), b"%PDF", "application/pdf")
+        device.send_document(device.create_job(test_name(row)), b"%PDF", "application/pdf")
         told.append(_asked(row.pk))
         device.send_document(device.create_job("Letter to Mabel Quill"), b"%PDF", "application/pdf")
         told.append(_asked(row.pk))

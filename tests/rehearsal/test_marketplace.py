@@ -129,6 +129,14 @@ def test_a_month_of_business_has_every_kind_of_life_and_is_the_same_for_a_seed()
     assert len({o.person.country for o in orders}) == 6
 
 
+def test_what_was_cancelled_before_its_payment_stood_stays_cancelled() -> None:
+    world = Business(seed=5, start=START, orders_per_day=0)
+    order = world.place(status="PENDING", fulfilled_by="MERCHANT")
+    world.cancel(order.order_id)
+    world.confirm(order.order_id)
+    assert order.status == "CANCELLED"
+
+
 def test_a_killed_simulator_has_the_same_world_again(folder: Path) -> None:
     from strongroom.rehearsal.marketplace.control import Keeper
 

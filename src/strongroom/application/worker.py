@@ -1,7 +1,7 @@
 """The worker's loop: the sequencer at once, receipt and retention when they are due by policy time (DESIGN 2).
 
-One thread, one round after another; printing, watching deadlines and running checks have threads of their own. A round
-that fails is written down and tried again; it never ends the loop, and what it had committed stays.
+One thread, one round after another; printing, watching deadlines, running checks and telling people have threads of
+their own. A round that fails is written down and tried again; it never ends the loop, and what it had committed stays.
 """
 
 import logging
@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,6 +19,7 @@ from django.db.models import Q
 from strongroom.application import gateway
 from strongroom.application.despatch import bought_labels, prints, shipments
 from strongroom.application.receipt.actions import receive
+from strongroom.application.telling import Telling
 from strongroom.formats.clock import Clock
 from strongroom.formats.leaf import Actor, Kind
 from strongroom.formats.refused import Refused
@@ -32,6 +33,8 @@ from strongroom.policy.incident_response.actions import open_cases
 from strongroom.policy.logging_and_monitoring import journal
 from strongroom.policy.logging_and_monitoring.models import SellingAccount
 from strongroom.policy.obligations import duties, owners, runs, sweeper, versions, wall
+from strongroom.policy.obligations.channels.news import Source
+from strongroom.policy.obligations.channels.telling import Channels
 from strongroom.policy.retention_and_recovery import probe
 from strongroom.policy.retention_and_recovery.actions import Retention, selling_accounts
 from strongroom.policy.retention_and_recovery.models import Receiver
@@ -39,15 +42,25 @@ from strongroom.policy.retention_and_recovery.models import Receiver
 LEASE: Final = timedelta(minutes=10)
 WATCH_EVERY: Final = timedelta(minutes=1)
 RETENTION_EVERY: Final = timedelta(hours=1)
+LOOK_EVERY: Final = 0.2
+"""Seconds between rounds, and so how soon an entry gets its place in the tree."""
+CHECKS_EVERY: Final = 0.5
+"""Seconds between looks at what is due to be checked; who asks for a check waits no longer."""
+PRINT_EVERY: Final = 0.1
+"""Seconds between looks at the ledger: a packer waits for this, and for the printer, and for nothing else."""
+ASK_PRINTERS_EACH: Final = 20
+"""Looks at the ledger between looks at whether a printer's condition is a minute old."""
 
 log = logging.getLogger("strongroom.worker")
 
 
 class Worker:
-    """One worker process. `rest`: seconds between looks, and so how soon an entry gets its place in the tree.
+    """One worker process. `rest`: seconds after which it sees that the clock was moved; with a clock that nobody moves,
+    rounds are `LOOK_EVERY` apart.
 
     `after_round` hears how often the clock had been moved when a whole round began, `after_watch` the same of the watch
-    of deadlines. `controls`: what is checked; `look`: makes what a check is handed.
+    of deadlines, `after_telling` of telling. `controls`: what is checked; `look`: makes what a check is handed.
+    `channels`: where news goes, read by `sources`.
     """
 
     def __init__(
@@ -61,6 +74,9 @@ class Worker:
         after_watch: Callable[[int], None],
         controls: Controls,
         look: Callable[[], Look],
+        channels: Channels,
+        sources: Sequence[Source],
+        after_telling: Callable[[int], None],
         sender: tuple[str, ...] = (),
         home: ShipFrom | None = None,
         label_at_most: int = 50,
@@ -74,8 +90,11 @@ class Worker:
         self._controls = controls
         self._runner = runs.Runner(controls.checks, look)
         self._watched_at: datetime | None = None
-        self._seen_steps = -1
-        self._checked_steps = -1
+        self._seen_steps = self._watched_steps = self._checked_steps = -1
+        self._telling = Telling(
+            clock=clock, channels=channels, sources=sources, look=lambda: wall.read(controls), guarded=self._guarded,
+            others=lambda: min(self._watched_steps, self._checked_steps), after=after_telling, rest=rest,
+        )  # fmt: skip
         self._id = definitions.reference()
         self._retention = Retention()
         self._clients: dict[int, Client] = {}
@@ -89,12 +108,14 @@ class Worker:
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop. Labels have a thread of their own: no packer waits for Amazon's answer.
 
-        So have deadlines and checks, which must go on while Amazon or a printer hangs.
+        So have deadlines and checks, which must go on while Amazon or a printer hangs, and telling, which waits for
+        mail servers. A letter that is cut off by the end of the process is tried again by the next.
         """
         besides = [
             threading.Thread(target=self._print, args=(stop,), name="printing"),
             threading.Thread(target=self._watch, args=(stop,), name="watching"),
             threading.Thread(target=self._check, args=(stop,), name="checking", daemon=True),
+            threading.Thread(target=self._telling.run, args=(stop,), name="telling", daemon=True),
         ]
         for thread in besides:
             thread.start()
@@ -103,17 +124,27 @@ class Worker:
             if self._round():
                 self._after_round(steps)
             self._seen_steps = steps
-            stop.wait(self._rest)
+            self._wait(stop, LOOK_EVERY, lambda: self._clock.steps() != steps)  # noqa: B023 - asked within this turn
         for thread in besides[:2]:
             thread.join()
+
+    def _wait(self, stop: threading.Event, seconds: float, moved: Callable[[], bool]) -> None:
+        """Until the next turn is due, or a clock was moved: that is seen without a query."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and not moved():
+            if stop.wait(self._rest):
+                return
 
     def _print(self, stop: threading.Event) -> None:
         """Queued labels, and how the printers are. In a connection of its own."""
         try:
+            looks = 0
             while not stop.is_set():
                 self._guarded(self._print_due)
-                self._guarded(prints.ask_printers)
-                stop.wait(self._rest)
+                if looks % ASK_PRINTERS_EACH == 0:
+                    self._guarded(prints.ask_printers)
+                looks += 1
+                stop.wait(PRINT_EVERY)
         finally:
             connection.close()
 
@@ -127,11 +158,11 @@ class Worker:
             while not stop.is_set():
                 steps = self._seen_steps
                 if steps != seen and self._guarded(self._watch_once):
-                    seen = steps
+                    seen = self._watched_steps = steps
                     self._after_watch(steps)
                 elif steps == seen:
                     self._guarded(self._watch_if_due)
-                stop.wait(self._rest)
+                self._wait(stop, LOOK_EVERY, lambda: self._seen_steps != seen)  # noqa: B023 - asked within this turn
         finally:
             connection.close()
 
@@ -161,7 +192,7 @@ class Worker:
                     log.warning("too many checks hang; this process ends and is started anew")
                     os.kill(os.getpid(), signal.SIGTERM)
                     return
-                stop.wait(max(self._rest, 0.2))
+                self._wait(stop, CHECKS_EVERY, lambda: self._checked_steps != self._seen_steps)
         finally:
             connection.close()
 

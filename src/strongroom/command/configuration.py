@@ -22,7 +22,9 @@ def _show(options: argparse.Namespace) -> int:
     found = load(Folders(options.data or default_data_folder()).configuration)
     data = asdict(found)
     origins = data.pop("origins")
-    rows = {f"{section}.{name}": value for section, table in data.items() for name, value in table.items()}
+    rows = {
+        f"{section}.{name.removesuffix('_')}": value for section, table in data.items() for name, value in table.items()
+    }
     lines = [
         f"{name} = {value!r}" + (f"    # {origins[name]}" if options.origin else "") for name, value in rows.items()
     ]

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from strongroom.command import drill_leak
 from strongroom.command.installed import show, tell
 from strongroom.installation.folders import Folders
 from strongroom.installation.problems import CannotStart
@@ -20,7 +21,7 @@ DAYS: Final = 3
 
 
 def add(commands: Any) -> None:
-    parser = commands.add_parser("drill", help="sabotage")
+    parser = commands.add_parser("drill", help="sabotage, leak")
     verbs = parser.add_subparsers(dest="verb", required=True)
     sabotage = verbs.add_parser(
         "sabotage", help="break each clause in a rehearsal of its own and see its tile turn; exit 1 where one does not"
@@ -28,6 +29,7 @@ def add(commands: Any) -> None:
     sabotage.add_argument("clauses", nargs="*", help="clauses, such as RR-2 (default: all that have a sabotage)")
     sabotage.add_argument("--json", action="store_true")
     sabotage.set_defaults(run=_sabotage)
+    drill_leak.add(verbs)
 
 
 def _sabotage(options: argparse.Namespace) -> int:

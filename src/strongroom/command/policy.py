@@ -1,15 +1,19 @@
 """`strongroom policy`: promises, terms in force, changes to them; `strongroom status`: whether they hold."""
 
 import argparse
+import os
 import time
 from pathlib import Path
 from typing import Any
+
+import django
 
 from strongroom.command.installed import act_as_web, folders, read_as, show, tell, wait_for_the_journal
 from strongroom.command.people import person_of_token
 from strongroom.installation.folders import Folders
 
 RUN_WITHIN = 120.0
+PARTS = ("guards", "checks", "sabotages", "duties", "tests")
 
 
 def add(commands: Any) -> None:
@@ -29,6 +33,10 @@ def add(commands: Any) -> None:
     compared = verbs.add_parser("compare", help="what the files would change in what is in force")
     compared.add_argument("--json", action="store_true")
     compared.set_defaults(run=_compare)
+    mapped = verbs.add_parser("controls", help="the map from clause to guard, check, test, sabotage, evidence")
+    mapped.add_argument("--tests", type=Path, help="the folder of tests, to name those that speak of each clause")
+    mapped.add_argument("--json", action="store_true")
+    mapped.set_defaults(run=_controls)
     status = commands.add_parser(
         "status", help="whether each promise is true now; exit 3 where one is false, 4 unknown"
     )
@@ -46,10 +54,17 @@ def _show(options: argparse.Namespace) -> int:
     read_as("auditor", folders(options))
     from strongroom.website.wall import reports  # noqa: PLC0415 - Django is set up now
 
-    rows = reports.policy()
+    rows = [row | {"sabotage": _sabotage(row["id"])} for row in reports.policy()]
     lines = [f"{row['id']:6} {row['state']:9} {row['grade']:9} {row['promise']}" for row in rows]
     show({"clauses": rows}, "\n".join(lines), as_json=options.json)
     return 0
+
+
+def _sabotage(id_: str) -> list[str] | None:
+    """What is broken on purpose to see this clause's tile turn."""
+    from strongroom.rehearsal.sabotage import drill  # noqa: PLC0415
+
+    return [each.breaks for each in drill.all_sabotage() if each.clause == id_] or None
 
 
 def _status(options: argparse.Namespace) -> int:
@@ -75,6 +90,19 @@ def _lint(options: argparse.Namespace) -> int:
     words = "\n".join(str(mistake) for mistake in mistakes) or f"{len(texts)} profiles, nothing wrong."
     show({"mistakes": rows, "profiles": sorted(texts)}, words, as_json=options.json)
     return 3 if mistakes else 0
+
+
+def _controls(options: argparse.Namespace) -> int:
+    """Needs no installation: what the code has. Exit 3 where a clause lacks a part."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "strongroom.website.settings")
+    django.setup()
+    from strongroom.command import controls as mapping  # noqa: PLC0415 - the sections need Django
+    from strongroom.website.wiring import controls  # noqa: PLC0415
+
+    rows = mapping.rows(controls(), options.tests)
+    data = [{"id": r.clause.id, **{n: list(getattr(r, n)) for n in PARTS}, "missing": list(r.missing)} for r in rows]
+    show({"clauses": data}, mapping.page(rows).rstrip(), as_json=options.json)
+    return 3 if any(row.missing for row in rows) else 0
 
 
 def _compare(options: argparse.Namespace) -> int:

@@ -183,6 +183,7 @@ def _print_people(rehearsal: Rehearsal) -> None:
     for role, who in rehearsal.people().items():
         tell(f"  {role:14} {who['email']:34} {who['password']:24} {who['secret']}")
     tell(f"The rehearsal's label printer shows its tray on {rehearsal.printer_address}")
+    tell(f"The rehearsal's mail server shows what was sent to whom on {rehearsal.mail_address}")
     tell("Orders arrive every minute or so, two minutes late as at Amazon. Ctrl+C stops everything.\n")
 
 

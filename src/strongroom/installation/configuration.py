@@ -2,10 +2,12 @@
 
 import difflib
 import os
+import re
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from strongroom.installation.problems import CannotStart
 
@@ -16,6 +18,9 @@ REGIONS: Final = {
     "fe": "https://sellingpartnerapi-fe.amazon.com",
 }
 SECRET_WORDS: Final = ("secret", "password", "token", "key")
+ADDRESS: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
+"""A mail address without quotes, comments or anything that could begin another header."""
+HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.:-]{0,250}[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,49 @@ class Company:
 
 
 @dataclass(frozen=True)
+class Mail:
+    """The server that takes our mail, TLS only (ET-1): `security` is starttls or tls. Its password is a credential.
+
+    `from_`: the sender's address, written `from`. `directors`, `security_team`: mailboxes besides people who sign in
+    here. `digest_hour`: when the daily digest leaves, 0 to 23, in London.
+    """
+
+    host: str = ""
+    port: int = 587
+    security: str = "starttls"
+    from_: str = ""
+    username: str = ""
+    ca_file: str = ""
+    directors: tuple[str, ...] = ()
+    security_team: tuple[str, ...] = ()
+    digest_hour: int = 7
+
+    @property
+    def is_set(self) -> bool:
+        return bool(self.host)
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """One receiver of signed messages. `own_hosts`: hosts within our own network that it may be; others are public."""
+
+    url: str = ""
+    ca_file: str = ""
+    own_hosts: tuple[str, ...] = ()
+
+    @property
+    def is_set(self) -> bool:
+        return bool(self.url)
+
+
+@dataclass(frozen=True)
+class Journal:
+    """`checkpoints_to`: a folder elsewhere, such as a mounted share, to which each hour's checkpoint goes (LM-2)."""
+
+    checkpoints_to: str = ""
+
+
+@dataclass(frozen=True)
 class Configuration:
     """Every section, with where each value came from: default, file or environment."""
 
@@ -82,7 +130,15 @@ class Configuration:
     database: Database
     web: Web
     company: Company
+    mail: Mail
+    webhook: Webhook
+    journal: Journal
     origins: dict[str, str]
+
+    def credentials(self) -> tuple[str, ...]:
+        """The credential files that the configured channels need."""
+        mail = ("mail-password",) if self.mail.is_set and self.mail.username else ()
+        return (*mail, "webhook-secret") if self.webhook.is_set else mail
 
     def origin(self, key: str) -> str:
         """Where `section.key` came from: `default`, the file's name, or `environment VARIABLE`."""
@@ -90,7 +146,8 @@ class Configuration:
 
 
 _SECTIONS: Final[dict[str, Any]] = {
-    "marketplace": Marketplace, "database": Database, "web": Web, "company": Company,
+    "marketplace": Marketplace, "database": Database, "web": Web, "company": Company, "mail": Mail,
+    "webhook": Webhook, "journal": Journal,
 }  # fmt: skip
 
 
@@ -136,13 +193,52 @@ def _sensible(made: Configuration) -> None:
         raise CannotStart("[marketplace] label_at_most is less than nothing.", "Say 0 to buy no labels.")
     if not made.web.names:
         raise CannotStart("[web] names is empty.", "Name at least one host under which people reach the website.")
+    _sensible_mail(made.mail)
+    _sensible_webhook(made.webhook)
+    if made.journal.checkpoints_to and not Path(made.journal.checkpoints_to).is_absolute():
+        raise CannotStart("[journal] checkpoints_to is no whole path.", "Begin it with /, such as /mnt/elsewhere.")
+
+
+def _sensible_mail(mail: Mail) -> None:
+    if mail.security not in ("starttls", "tls"):
+        raise CannotStart(
+            f"[mail] security {mail.security!r} is unknown; mail leaves encrypted only (ET-1).", "Say starttls or tls."
+        )
+    if not 0 < mail.port < 65_536:
+        raise CannotStart(f"[mail] port {mail.port} is none.", "A port is a number from 1 to 65535.")
+    if not 0 <= mail.digest_hour < 24:
+        raise CannotStart(f"[mail] digest_hour {mail.digest_hour} is none.", "Say a full hour, from 0 to 23.")
+    if not mail.is_set:
+        return
+    if not HOST.fullmatch(mail.host):
+        raise CannotStart(f"[mail] host {mail.host!r} is no host.", "Write such as mail.example.org.")
+    for name, addresses in (
+        ("from", (mail.from_,)), ("directors", mail.directors), ("security_team", mail.security_team),
+    ):  # fmt: skip
+        for address in addresses:
+            if not ADDRESS.fullmatch(address):
+                raise CannotStart(f"[mail] {name}: {address!r} is no mail address.", "Write such as a@example.org.")
+
+
+def _sensible_webhook(webhook: Webhook) -> None:
+    if not webhook.is_set:
+        return
+    try:
+        parts = urlsplit(webhook.url)
+        sound = parts.scheme == "https" and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        sound = False
+    if not sound or parts.username is not None or parts.fragment or not webhook.url.isprintable():
+        raise CannotStart(
+            "[webhook] url is no https address without a name and password in it.", "It is signed instead; see README."
+        )
 
 
 def _refuse_secrets(loaded: dict[str, Any], text: str, path: Path) -> None:
     """Before anything else, so that no other complaint repeats what stands there; the value is never shown."""
     tables = {"": loaded, **{name: table for name, table in loaded.items() if isinstance(table, dict)}}
     for section, table in tables.items():
-        known = {field.name for field in fields(_SECTIONS[section])} if section in _SECTIONS else set()
+        known = {_key(field) for field in fields(_SECTIONS[section])} if section in _SECTIONS else set()
         for key in table:
             if any(word in key.lower() for word in SECRET_WORDS) and key not in known:
                 raise CannotStart(
@@ -154,7 +250,7 @@ def _refuse_secrets(loaded: dict[str, Any], text: str, path: Path) -> None:
 
 def _known_variables() -> None:
     """A variable that names one of our sections but none of its settings was mistyped, or holds a secret."""
-    known = {_variable(name, field.name) for name, kind in _SECTIONS.items() for field in fields(kind)}
+    known = {_variable(name, _key(field)) for name, kind in _SECTIONS.items() for field in fields(kind)}
     for variable in sorted(os.environ):
         if variable in known or not variable.startswith(tuple(f"STRONGROOM_{name}_".upper() for name in _SECTIONS)):
             continue
@@ -176,7 +272,7 @@ def _variable(section: str, key: str) -> str:
 def _section(name: str, kind: Any, table: Any, text: str, path: Path, origins: dict[str, str]) -> Any:
     if not isinstance(table, dict):
         raise CannotStart(f"{path.name}: {name} is a section.", f"Write [{name}] on a line of its own.")
-    kinds = {field.name: field.default for field in fields(kind)}
+    kinds = {_key(field): field.default for field in fields(kind)}
     _known(f"[{name}] setting", name, set(table), set(kinds), text, path)
     values = {}
     for key, default in kinds.items():
@@ -188,7 +284,12 @@ def _section(name: str, kind: Any, table: Any, text: str, path: Path, origins: d
             values[key], origins[f"{name}.{key}"] = _checked(table[key], default, said), path.name
         else:
             values[key], origins[f"{name}.{key}"] = default, "default"
-    return kind(**values)
+    return kind(**{field.name: values[_key(field)] for field in fields(kind)})
+
+
+def _key(field: "Field[Any]") -> str:
+    """How a setting is written: `from` is a word of Python's, so its field ends in an underscore."""
+    return field.name.removesuffix("_")
 
 
 def _checked(value: Any, default: Any, said: str) -> Any:

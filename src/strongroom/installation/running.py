@@ -152,6 +152,9 @@ class Running:
         )  # fmt: skip
 
     def start_worker(self) -> None:
+        """The credentials of its channels are asked for here: a missing one is said where somebody reads it."""
+        for name in self.configuration.credentials():
+            self.folders.credential(name)
         self.supervisor.start(
             Process(
                 "worker", [sys.executable, *self.entries.worker], environment=self.environment("worker"),

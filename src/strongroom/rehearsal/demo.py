@@ -44,6 +44,8 @@ def run(rehearsal: Rehearsal, *, days: int = DAYS, say: Any = None) -> dict[str,
     try:
         for step in range(round(days * 86_400 / STEP)):
             rehearsal.step(STEP)
+            if step % 40 == 4:
+                rehearsal.keep_office()
             if step % 20 == 19:
                 _look(support, packer)
                 tell(f"day {(step + 1) // 4} of {days}")

@@ -20,7 +20,7 @@ from strongroom.rehearsal.clock import ClockDriver
 from strongroom.rehearsal.marketplace.business import MARKETPLACES
 from strongroom.rehearsal.marketplace.control import Control
 from strongroom.rehearsal.sample_people import FILE
-from strongroom.rehearsal.worker import SLOT, WATCH_SLOT
+from strongroom.rehearsal.worker import SLOT, TELL_SLOT, WATCH_SLOT
 
 CLIENT_ID: Final = "amzn1.application-oa2-client.rehearsal"
 STEP_WITHIN: Final = 60.0
@@ -30,11 +30,12 @@ class Rehearsal:
     """Starts everything in a folder; `days` of business begin that long before now. A live folder is refused.
 
     `hands_off`: days after the beginning from which on nothing is despatched by itself, so that packers have work.
+    `loud`: web and worker log at level DEBUG, as nobody should, so that a drill can search what they say.
     """
 
     def __init__(
         self, data: Path, *, port: int, days: int, seed: int = 1, orders_per_day: float = 10.0,
-        hands_off: float = math.inf, pg_bindir: Path | None = None, marketplace_port: int = 0,
+        hands_off: float = math.inf, pg_bindir: Path | None = None, marketplace_port: int = 0, loud: bool = False,
     ) -> None:  # fmt: skip
         self.folders = Folders(data)
         self.folders.make()
@@ -42,10 +43,11 @@ class Rehearsal:
         self.is_new = not (data / "clock").exists()
         self.clock = ClockDriver(data / "clock", start=time.time() - days * 86_400)
         self._begin = self._remember_begin()
-        self._hands_off = hands_off
+        self._hands_off, self._loud = hands_off, loud
         self._seed, self._orders_per_day = seed, orders_per_day
         self._marketplace_port = marketplace_port or _free_port()
         self._printer_port = _free_port()
+        self._mail_port, self._mail_page_port = _free_port(), _free_port()
         self._configure(port)
         self.running = Running(self.folders, load(self.folders.configuration), self._entries(), pg_bindir=pg_bindir)
 
@@ -68,6 +70,7 @@ class Rehearsal:
             unlock.write_bytes(os.urandom(32))
         self._start_marketplace()
         self._start_printer()
+        self._start_mail()
         self.running.create_keys("--unlock-file", str(unlock))
         self.running.start_database()
         self.running.migrate(at=self.clock.wall())
@@ -92,6 +95,15 @@ class Rehearsal:
             if time.monotonic() > deadline:
                 raise CannotStart("The worker does not keep up with the clock.", f"Look at {self.folders.logs}.")
             time.sleep(0.005)
+
+    def wait_for_telling(self) -> None:
+        """Until what there is to tell after the last step is told."""
+        deadline = time.monotonic() + STEP_WITHIN
+        while self.clock.acknowledged(TELL_SLOT) < self.clock.steps():
+            self.running.supervisor.watch()
+            if time.monotonic() > deadline:
+                raise CannotStart("The worker does not tell what there is to tell.", f"Look at {self.folders.logs}.")
+            time.sleep(0.01)
 
     def people(self) -> dict[str, dict[str, str]]:
         """The sample people by role: name, e-mail, password, code secret."""
@@ -145,6 +157,28 @@ class Rehearsal:
             f"ipps://localhost:{self._printer_port}/ipp/print", encoding="utf-8"
         )
 
+    @property
+    def mail_address(self) -> str:
+        """Where the rehearsal's mail server shows what it took."""
+        return f"https://localhost:{self._mail_page_port}/"
+
+    def _start_mail(self) -> None:
+        folder = self.folders.data / "mail"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if not self.folders.has_credential("mail-password"):
+            secret = Secret(secrets.token_urlsafe(24))
+            self.folders.keep_credential("mail-password", secret)
+            (folder / "password").touch(mode=0o600)
+            (folder / "password").write_text(secret.text(), encoding="utf-8")
+        self.running.supervisor.start(
+            Process(
+                "mail",
+                [sys.executable, "-m", "strongroom.rehearsal.mail", "--folder", str(folder), "--port",
+                 str(self._mail_port), "--page-port", str(self._mail_page_port), "--ready-fd", "{ready}"],
+                needs_ready_line=True,
+            )
+        )  # fmt: skip
+
     def _configure(self, port: int) -> None:
         """The rehearsal's `strongroom.toml`: what points at Amazon live points at the simulator here."""
         here = f"https://localhost:{self._marketplace_port}"
@@ -155,19 +189,23 @@ class Rehearsal:
             'contacts = ["despatch@quillmarsh.invalid"]\n\n'
             f'[web]\nport = {port}\n\n[marketplace]\nendpoint = "{here}"\n'
             f'login_endpoint = "{here}/auth/o2/token"\nca_file = "{self.folders.marketplace / "ca.pem"}"\n'
-            f'region = "eu"\nmarketplaces = [{places}]\nclient_id = "{CLIENT_ID}"\n',
+            f'region = "eu"\nmarketplaces = [{places}]\nclient_id = "{CLIENT_ID}"\n\n'
+            f'[mail]\nhost = "localhost"\nport = {self._mail_port}\nsecurity = "starttls"\nusername = "strongroom"\n'
+            f'from = "strongroom@quillmarsh.invalid"\nca_file = "{self.folders.data / "mail" / "ca.pem"}"\n'
+            'directors = ["board@quillmarsh.invalid"]\n',
             encoding="utf-8",
         )
 
     def _entries(self) -> Entries:
         clock = str(self.folders.data / "clock")
+        loud = {"DJANGO_SETTINGS_MODULE": "strongroom.rehearsal.loud_settings"} if self._loud else {}
         return Entries(
             "rehearsal",
             ("-m", "strongroom.rehearsal.broker", "--clock", clock),
             ("-m", "strongroom.rehearsal.serve"),
             ("-m", "strongroom.rehearsal.worker"),
             ("-m", "strongroom.website.migrate"),
-            {"STRONGROOM_REHEARSAL_CLOCK": clock},
+            {"STRONGROOM_REHEARSAL_CLOCK": clock, **loud},
         )
 
     def _remember_begin(self) -> float:

@@ -35,7 +35,9 @@ class Watchman:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.stdin.close()  # type: ignore[union-attr]
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
         self._process.wait(10)
 
     def tiles(self) -> dict[str, dict[str, Any]]:

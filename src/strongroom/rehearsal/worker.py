@@ -11,6 +11,7 @@ from strongroom.website.worker import run
 
 SLOT: Final = 0
 WATCH_SLOT: Final = 1
+TELL_SLOT: Final = 2
 POLL_EVERY: Final = timedelta(seconds=30)
 REST: Final = 0.02
 
@@ -20,6 +21,7 @@ def main() -> int:
     return run(
         clock, poll_every=POLL_EVERY, rest=REST, after_round=lambda steps: clock.acknowledge(SLOT, steps),
         after_watch=lambda steps: clock.acknowledge(WATCH_SLOT, steps),
+        after_telling=lambda steps: clock.acknowledge(TELL_SLOT, steps),
     )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ NAVIGATION: Final = (
     ("wall", "Wall", Permission.WALL_READ),
     ("duties", "Next", Permission.DUTIES_DO),
     ("approvals", "Approvals", Permission.APPROVALS_READ),
+    ("messages", "Messages", Permission.WALL_READ),
     ("openings", "Openings", Permission.OPENINGS_READ),
     ("retention", "Retention", Permission.RETENTION_READ),
     ("journal", "Journal", Permission.JOURNAL_READ),

@@ -28,7 +28,7 @@ class Way:
 
 
 def ways(configuration: "Configuration") -> list[Way]:
-    """Every link of this installation but its printers, which have a register of their own."""
+    """Every link of this installation but its printers and channels, which register themselves."""
     web, database, amazon = configuration.web, configuration.database, configuration.marketplace
     network = bool(database.host) and not database.host.startswith("/")
     found = [
@@ -46,8 +46,13 @@ def ways(configuration: "Configuration") -> list[Way]:
 
 
 def hosts(configuration: "Configuration") -> frozenset[str]:
-    """Whom we speak to, as host:port."""
-    return frozenset(way.peer for way in ways(configuration) if way.direction == "out")
+    """Whom we speak to, as host:port; channels of messages register themselves when they go live."""
+    found = {way.peer for way in ways(configuration) if way.direction == "out"}
+    if configuration.mail.is_set:
+        found.add(f"{configuration.mail.host}:{configuration.mail.port}")
+    if configuration.webhook.is_set:
+        found.add(_peer(configuration.webhook.url))
+    return frozenset(found)
 
 
 def know(configuration: "Configuration") -> None:

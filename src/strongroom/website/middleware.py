@@ -5,10 +5,12 @@ import uuid
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 
 from strongroom.formats.leaf import Actor, Fact, Kind, Outcome
 from strongroom.formats.refused import Refused
@@ -125,7 +127,7 @@ class Gate:
         if needed is Permission.MACHINE:
             return _machine(request)
         if not isinstance(request.user, Person):
-            return redirect("sign-in")
+            return _to_sign_in(request)
         if must_change_password(request.user) and _route(request) not in WITH_OLD_PASSWORD:
             return redirect("password")
         if needed is Permission.SIGNED_IN or (needed is not None and can(request.user, needed)):
@@ -168,6 +170,14 @@ def _page(
         "clause": clause, "sentence": sentence, "entry": entry, "at": _wall(), "instead": INSTEAD.get(clause, ""),
     }  # fmt: skip
     return render(request, template, shown, status=status)
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    """The way in, and back to where somebody was going, as from a mail's link."""
+    to = reverse("sign-in")
+    return redirect(
+        f"{to}?{urlencode({'next': request.path})}" if request.method == "GET" and request.path != "/" else to
+    )
 
 
 def _route(request: HttpRequest) -> str:

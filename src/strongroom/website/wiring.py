@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     from strongroom.installation.configuration import Configuration
     from strongroom.installation.folders import Folders
     from strongroom.policy.clauses.controls import Controls, Look
+    from strongroom.policy.obligations.channels.news import Source
 
 SECTIONS: Final = (
     "strongroom.policy.logging_and_monitoring",
@@ -24,10 +26,13 @@ CONTROLLED: Final = (
     "retention_and_recovery", "encryption_and_storage", "least_privilege", "logging_and_monitoring",
 )  # fmt: skip
 """The sections that export guards, checks and stores."""
+TELLING: Final = ("obligations.channels", "incident_response")
+"""The sections that export sources of news."""
 PAGES: Final = (
     "strongroom.policy.access_management.urls",
     "strongroom.policy.logging_and_monitoring.urls",
     "strongroom.policy.retention_and_recovery.urls",
+    "strongroom.policy.obligations.channels.urls",
     "strongroom.website.wall.urls",
     "strongroom.application.despatch.urls",
     "strongroom.application.lookup.urls",
@@ -77,7 +82,19 @@ def look(folders: "Folders", configuration: "Configuration") -> "Look":
         address=f"https://{configuration.web.names[0]}:{configuration.web.port}",
         ca=folders.tls / "ca.pem",
         hosts=links.hosts(configuration),
+        second_place=second_place(configuration),
     )
+
+
+def second_place(configuration: "Configuration") -> Path | None:
+    """Where checkpoints lie besides here, if anywhere."""
+    return Path(configuration.journal.checkpoints_to) if configuration.journal.checkpoints_to else None
+
+
+def news() -> "tuple[Source, ...]":
+    """Every section's sources of news, those that matter most first. Once Django is set up."""
+    found = [importlib.import_module(f"strongroom.policy.{name}") for name in TELLING]
+    return tuple(source for section in found for source in _of(section, "news", "NEWS"))
 
 
 def _of(section: ModuleType, file: str, name: str) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from strongroom.formats.clock import Clock, SystemClock
+from strongroom.formats.secret import Secret
 from strongroom.installation.configuration import Company, Configuration, load
 from strongroom.installation.folders import Folders
 from strongroom.website.process import begin
@@ -17,6 +18,7 @@ from strongroom.website.process import begin
 if TYPE_CHECKING:
     from strongroom.application.gateway import Settings
     from strongroom.marketplace import ShipFrom
+    from strongroom.policy.obligations.channels.telling import Channels
 
 POLL_EVERY = timedelta(minutes=6)
 """Two searches each six minutes stay within Amazon's 0.0056 a second."""
@@ -24,7 +26,7 @@ POLL_EVERY = timedelta(minutes=6)
 
 def run(
     clock: Clock, *, poll_every: timedelta, rest: float, after_round: Callable[[int], None],
-    after_watch: Callable[[int], None],
+    after_watch: Callable[[int], None], after_telling: Callable[[int], None],
 ) -> int:  # fmt: skip
     """Serve until SIGTERM."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "strongroom.website.settings")
@@ -32,7 +34,7 @@ def run(
     begin(clock)
     from strongroom.application.worker import Worker, know_account, know_policy  # noqa: PLC0415 - Django is set up now
     from strongroom.website import links  # noqa: PLC0415
-    from strongroom.website.wiring import controls, look  # noqa: PLC0415
+    from strongroom.website.wiring import controls, look, news  # noqa: PLC0415
 
     folders = Folders(Path(os.environ["STRONGROOM_DATA"]))
     configuration = load(folders.configuration)
@@ -47,7 +49,8 @@ def run(
     company = configuration.company
     worker = Worker(
         clock=clock, marketplace=marketplace, poll_every=poll_every, rest=rest, after_round=after_round,
-        after_watch=after_watch, controls=controls(), look=lambda: look(folders, configuration),
+        after_watch=after_watch, after_telling=after_telling, controls=controls(), sources=news(),
+        channels=_channels(folders, configuration), look=lambda: look(folders, configuration),
         sender=(company.name, *company.address, f"{company.city} {company.postcode}".strip(), company.country),
         home=_home(company), label_at_most=configuration.marketplace.label_at_most,
     )  # fmt: skip
@@ -85,9 +88,41 @@ def _home(company: Company) -> "ShipFrom | None":
     )  # fmt: skip
 
 
+def _channels(folders: Folders, configuration: Configuration) -> "Channels":
+    """Where news goes, and the secrets for it; a configured channel without its credential ends the start, in words."""
+    from strongroom.policy.logging_and_monitoring.models import Installation  # noqa: PLC0415
+    from strongroom.policy.obligations.channels.mail import Mailer  # noqa: PLC0415
+    from strongroom.policy.obligations.channels.telling import Channels  # noqa: PLC0415
+    from strongroom.policy.obligations.channels.webhook import Hook  # noqa: PLC0415
+    from strongroom.policy.obligations.channels.words import House  # noqa: PLC0415
+    from strongroom.website.wiring import second_place  # noqa: PLC0415
+
+    mail, webhook, web = configuration.mail, configuration.webhook, configuration.web
+    return Channels(
+        House(configuration.company.name, f"https://{web.names[0]}:{web.port}",
+              rehearsal=Installation.objects.filter(id=1, mode="rehearsal").exists()),
+        Mailer(mail.host, mail.port, mail.security, mail.from_, mail.username,
+               folders.credential("mail-password") if mail.username else Secret(b""),
+               Path(mail.ca_file) if mail.ca_file else None) if mail.is_set else None,
+        Hook(webhook.url, folders.credential("webhook-secret"), webhook.own_hosts,
+             Path(webhook.ca_file) if webhook.ca_file else None) if webhook.is_set else None,
+        {"directors": mail.directors, "security_team": mail.security_team}, mail.digest_hour, folders.journal,
+        second_place(configuration),
+    )  # fmt: skip
+
+
 def _nothing(_: int) -> None:
     """What production does after a round."""
 
 
 if __name__ == "__main__":
-    sys.exit(run(SystemClock(), poll_every=POLL_EVERY, rest=0.2, after_round=_nothing, after_watch=_nothing))
+    sys.exit(
+        run(
+            SystemClock(),
+            poll_every=POLL_EVERY,
+            rest=0.2,
+            after_round=_nothing,
+            after_watch=_nothing,
+            after_telling=_nothing,
+        )
+    )

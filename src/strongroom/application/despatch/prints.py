@@ -8,9 +8,8 @@ The order of steps is what keeps a label from being printed twice or lost in sil
 """
 
 import logging
-import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -25,6 +24,7 @@ from strongroom.application.despatch.labels.content import CannotRender
 from strongroom.application.despatch.labels.pdf import render_pdf
 from strongroom.application.despatch.labels.zpl import render_zpl
 from strongroom.application.despatch.printing import printer as device
+from strongroom.application.despatch.printing.remembered import ask_jobs
 from strongroom.formats.leaf import Actor, Fact, Kind, Outcome
 from strongroom.formats.malformed import Malformed
 from strongroom.formats.parts import Purpose
@@ -42,7 +42,7 @@ CLAIM: Final = timedelta(minutes=2)
 SILENT_AFTER: Final = timedelta(minutes=5)
 """After this a job whose end the printer does not tell is unknown."""
 ASK_PRINTERS_EVERY: Final = timedelta(minutes=1)
-HEX: Final = re.compile(r"[0-9a-f]{32}")
+OPEN: Final = (PrintState.QUEUED, PrintState.SENT)
 MIME: Final = {"pdf": "application/pdf", "zpl": "application/vnd.zebra-zpl"}
 
 log = logging.getLogger("strongroom.printing")
@@ -58,7 +58,7 @@ def door(printer: Printer) -> device.Printer:
 def print_due(*, sender: tuple[str, ...], to: Door = door) -> int:
     """Print what is queued and follow what was sent; returns how many rows moved on. Idempotent, safe to kill."""
     moved = 0
-    for account in selling_accounts():
+    for account in _with_labels():
         for label in _claim(account):
             _print(label, sender, to)
             moved += 1
@@ -83,56 +83,16 @@ def _ask(printer: Printer, to: Door) -> None:
     else:
         condition = {"idle": "ready", "processing": "busy"}.get(told.state, "stopped")
         reasons = ", ".join(told.reasons)[:120]
-        _ask_jobs(printer, to)
+        ask_jobs(printer, to(printer))
     Printer.objects.filter(pk=printer.pk).update(
         condition=condition, reasons=reasons, asked_at=definitions.now()
     )  # fmt: skip
 
 
-def _ask_jobs(printer: Printer, to: Door) -> None:
-    """What the printer remembers to have printed since it was first asked, and how much of it is no print of ours.
-
-    Only counts are kept: the name of another's document may be somebody's (ES-5).
-    """
-    try:
-        jobs = to(printer).jobs()
-    except (device.PrinterProblem, Refused):
-        return
-    last = max((job.number for job in jobs), default=0)
-    began = last if printer.jobs_from is None else printer.jobs_from
-    if jobs and last < (printer.jobs_last or 0):  # its numbers began again: it was reset
-        began = 0
-    later = [job for job in jobs if job.number > began]
-    Printer.objects.filter(pk=printer.pk).update(
-        jobs_from=began,
-        jobs_last=last,
-        jobs_seen=len(later),
-        jobs_foreign=_foreign(printer, later),
-        jobs_at=definitions.now(),
-    )
-
-
-def _foreign(printer: Printer, jobs: Sequence[device.Job]) -> int:
-    """How many of these jobs are no print of ours, nor this printer's test page."""
-    names = {job.name for job in jobs if HEX.fullmatch(job.name)}
-    numbers = {
-        label.id.hex: label.job
-        for account in selling_accounts()
-        for label in LabelPrint.objects.filter(account_id=account, id__in=[uuid.UUID(hex=name) for name in names])
-    }
-    return sum(job.name != test_name(printer) and not _is_ours(job, numbers) for job in jobs)
-
-
-def _is_ours(job: device.Job, numbers: Mapping[str, int | None]) -> bool:
-    """Whether the ledger knows a job by its name, and by its number too where it was printed."""
-    if job.name not in numbers:
-        return False
-    return job.state != "completed" or numbers[job.name] in (job.number, device.BY_VALIDATION)
-
-
-def test_name(printer: Printer) -> str:
-    """What the job of this printer's test page is called."""
-    return f"TEST{printer.pk}"
+def _with_labels() -> list[int]:
+    """Sweep: accounts with a label that is queued or followed. Asked ten times a second, so it is all that is asked."""
+    open_labels = LabelPrint.objects.filter(account_id__in=selling_accounts(), state__in=OPEN)
+    return sorted(set(open_labels.values_list("account_id", flat=True)))
 
 
 def _claim(account: int) -> list[LabelPrint]:
@@ -182,16 +142,20 @@ def _accept(label: LabelPrint, to: Door) -> tuple[Printer, device.Printer, int] 
 
 
 def _mark_sent(label: LabelPrint, printer: Printer, job: int) -> bool:
-    """The ledger's word, committed before anything is opened; false where the order was stopped meanwhile."""
+    """The ledger's word, committed before anything is opened; false where the order was stopped meanwhile, or where
+    another worker took the label over because this one's claim ran out while a printer kept it waiting.
+    """
     with transaction.atomic(durable=True):
         order = Order.objects.select_for_update().get(account_id=label.account_id, ref=label.order_ref)
         if rules.why_not_printed(printable(order)) is not None:
             _stop(label, "not printable")
             return False
         now = definitions.now()
-        LabelPrint.objects.filter(account_id=label.account_id, id=label.id, state=PrintState.QUEUED).update(
+        mine = LabelPrint.objects.filter(account_id=label.account_id, id=label.id, state=PrintState.QUEUED).update(
             state=PrintState.SENT, since=now, job=job, printer=printer.pk, tries=F("tries") + 1, problem=None
         )
+        if not mine:
+            return False
         label.printer, label.job, label.state, label.since = printer.pk, job, PrintState.SENT, now
         _journal(Kind.LABEL_SENT, label)
     return True

@@ -1,5 +1,6 @@
 """What packers and managers see: never a person. Every list is filtered, ordered and counted by the database."""
 
+import hashlib
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models.functions import MD5, Left, Upper
 
 from strongroom.application.despatch import rules
 from strongroom.formats.parts import Part
@@ -72,6 +74,13 @@ def counts(found: QuerySet[Order], now: datetime) -> dict[str, int]:
     )
 
 
+def reopened() -> int:
+    """Orders that were cancelled and that Amazon says must ship after all: no label of ours is printed for them."""
+    return Order.objects.filter(
+        account_id__in=selling_accounts(), cancelled_at__isnull=False, fulfilled_by="MERCHANT", state__in=OPEN_STATES
+    ).count()  # fmt: skip
+
+
 def warehouses() -> list[str]:
     found = Stock.objects.filter(account_id__in=selling_accounts()).values_list("warehouse", flat=True).distinct()
     return sorted(name for name in found if name)
@@ -135,12 +144,25 @@ def next_with_sku(sku: str, *, wave: int | None) -> Order | None:
     return single.filter(Exists(mine)).first()
 
 
-def knows_sku(sku: str) -> bool:
+def knows_sku(scanned: str) -> bool:
+    """Whether a scan is a SKU of ours, in whatever case.
+
+    It may be a tracking number or a name instead, and no statement carries one (RR-4): the database is asked for SKUs
+    with the same first bits of a digest, and what it finds is compared here.
+    """
+    wanted = _upper(scanned)
+    mark = hashlib.md5(wanted, usedforsecurity=False).hexdigest()[:6]
     accounts = selling_accounts()
-    return (
-        Stock.objects.filter(account_id__in=accounts, sku__iexact=sku).exists()
-        or OrderItem.objects.filter(account_id__in=accounts, sku__iexact=sku).exists()
-    )
+    for table in (Stock, OrderItem):
+        alike = table.objects.alias(mark=Left(MD5(Upper("sku")), 6)).filter(account_id__in=accounts, mark=mark)
+        if any(_upper(sku) == wanted for sku in alike.values_list("sku", flat=True).distinct()):
+            return True
+    return False
+
+
+def _upper(text: str) -> bytes:
+    """As the database does in its plain locale: ASCII letters only."""
+    return text.encode().upper()
 
 
 def printers() -> list[Printer]:
@@ -171,7 +193,7 @@ def wave(account: int, number: int) -> Wave | None:
 
 
 def in_wave(found: Wave) -> list[Order]:
-    """A wave's orders that are still here, by the bin of their first line as far as known, then urgency."""
+    """A wave's orders that are still here, most urgent first."""
     return list(waiting(account=found.account_id).filter(wave=found.number))
 
 

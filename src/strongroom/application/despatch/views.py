@@ -44,6 +44,7 @@ def worklist(request: HttpRequest) -> HttpResponse:
         "account": account, "accounts": SellingAccount.objects.filter(id__in=selling_accounts()).order_by("id"),
         "warehouse": warehouse, "warehouses": reads.warehouses(),
         "waves": reads.waves()[:5], "undecided": reads.undecided().count(), "untold": reads.untold().count(),
+        "reopened": reads.reopened(),
         "may_pick": can(_person(request), Permission.DESPATCH_PICK),
         "may_pack": can(_person(request), Permission.DESPATCH_PACK),
         "may_decide": can(_person(request), Permission.DESPATCH_DECIDE),
@@ -77,10 +78,8 @@ def wave(request: HttpRequest, account: int, number: int) -> HttpResponse:
         raise Http404
     orders = reads.in_wave(found)
     lines = reads.lines_of(orders)
-    slips = sorted(
-        ((order, rules.code_of(order.ref), lines[order.ref]) for order in orders),
-        key=lambda slip: (slip[2][0].bin if slip[2] else "", slip[1]),
-    )
+    walks = [(order, rules.code_of(order.ref), sorted(lines[order.ref], key=_way)) for order in orders]
+    slips = sorted(walks, key=lambda slip: (_way(slip[2][0]) if slip[2] else (True, ""), slip[1]))
     shown = {
         "wave": found,
         "slips": [
@@ -196,6 +195,11 @@ def _parcels(request: HttpRequest, order: Order, status: int = 200, **forms: Any
         "held_words": Hold(order.held_for).words if order.held_for else "",
     }
     return render(request, "despatch/parcels.html", shown, status=status)
+
+
+def _way(line: reads.Line) -> tuple[bool, str]:
+    """Where a line stands on the way through the bins; what lies nobody knows where comes last."""
+    return not line.bin, line.bin
 
 
 def _why(order: Order) -> str:

@@ -78,7 +78,9 @@ def by_number(number: str) -> Order | None:
     scan = read_scan(number)
     if scan.kind is ScanKind.OUR_CODE:
         return by_code(scan.value)
-    return Order.objects.filter(account_id__in=selling_accounts(), order_id=number).first() if number else None
+    if scan.kind is not ScanKind.AMAZON_NUMBER:
+        return None  # a name in the wrong field goes into no statement (RR-4)
+    return Order.objects.filter(account_id__in=selling_accounts(), order_id=scan.value).first()
 
 
 def counts() -> dict[str, int]:

@@ -43,6 +43,40 @@ class Habit:
     most_of_one_order: int
 
 
+@dataclass(frozen=True)
+class Bar:
+    """One day of the chart of openings, in a picture 560 wide whose base stands at 138."""
+
+    day: date
+    openings: int
+    x: int
+    width: int
+    height: int
+    named: bool
+
+    @property
+    def y(self) -> int:
+        return 138 - self.height
+
+    @property
+    def middle(self) -> int:
+        return self.x + self.width // 2
+
+    @property
+    def above(self) -> int:
+        return self.y - 4
+
+
+def bars(days: Sequence[tuple[date, int]]) -> list[Bar]:
+    """The chart, oldest day first; every day is named where there is room, else one a week and the last."""
+    most, pitch = max((n for _, n in days), default=0) or 1, 560 / max(1, len(days))
+    return [
+        Bar(day, n, round(pitch * (place + 0.18)), round(pitch * 0.64), round(112 * n / most),
+            len(days) <= 10 or (len(days) - 1 - place) % 7 == 0)
+        for place, (day, n) in enumerate(days)
+    ]  # fmt: skip
+
+
 def why_unusual(habit: Habit) -> list[str]:
     """What stands out, in words; empty where nothing does. A sign to ask, not a verdict (LM-7)."""
     found = []

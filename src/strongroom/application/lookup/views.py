@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from strongroom.application.lookup import openings as feeds
-from strongroom.application.lookup import reads
+from strongroom.application.lookup import reads, rules
 from strongroom.application.lookup.forms import AnswerForm, FindForm, RevealForm
 from strongroom.formats.parts import OPENS
 from strongroom.formats.secret import Secret
@@ -147,7 +147,6 @@ def openings(request: HttpRequest) -> HttpResponse:
     questions = feeds.asked(listed)
     now = definitions.now()
     days = feeds.days_of(span)
-    most = max((n for _, n in days), default=0) or 1
     shown = {
         "span": span, "spans": [(name, words, name == span) for name, (words, _) in feeds.SPANS.items()],
         "rows": [(names[row.by], row) for row in rows],
@@ -158,7 +157,7 @@ def openings(request: HttpRequest) -> HttpResponse:
              e.by != uuid.UUID(bytes=me)) for e in listed
         ],
         "chosen": chosen, "chosen_name": names.get(chosen, "") if chosen else "",
-        "days": [(day, n, round(100 * n / most)) for day, n in days],
+        "days": days, "bars": rules.bars(days),
         "total": sum(row.total for row in rows), "overdue": feeds.overdue(now), "now": now,
         "may_ask": can(_person(request), Permission.OPENINGS_ASK),
         "may_read": can(_person(request), Permission.ORDERS_READ),

@@ -1,5 +1,6 @@
 """What an answer of Amazon means for an order. Plain values in, plain values out; no clock, no database."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -81,5 +82,5 @@ EXPEDITED: Final = {"sameday": 3, "nextday": 3, "secondday": 2, "expedited": 2, 
 
 
 def priority_of(service: str | None) -> int:
-    """0 for standard service, more the faster the buyer paid for (Amazon's shipping service categories)."""
-    return EXPEDITED.get((service or "").lower().replace("-", "").replace(" ", ""), 0)
+    """0 for standard service, more the faster the buyer paid for: `NEXT_DAY` of 2026-01-01, `NextDay` of v0."""
+    return EXPEDITED.get(re.sub(r"[_\s-]", "", service or "").lower(), 0)

@@ -28,6 +28,8 @@ WAITING: Final = "waiting-for-code"
 SEALED: Final = "sealed-factor"
 STATION: Final = "bench"
 NEWS: Final = "news"
+FOLLOWING: Final = "following"
+"""Where somebody was going who had to sign in first: a path of ours."""
 LOOPBACK: Final = ("127.0.0.1", "::1")
 
 
@@ -36,6 +38,7 @@ LOOPBACK: Final = ("127.0.0.1", "::1")
 def sign_in(request: HttpRequest) -> HttpResponse:
     """Passkey first; below it password, then a code. Neither page says which part was wrong."""
     form = SignInForm(request.POST or None)
+    following = _safe(request, request.POST.get("next") or request.GET.get("next", ""))
     if request.method == "POST" and form.is_valid():
         try:
             person = actions.check_secret(
@@ -44,10 +47,11 @@ def sign_in(request: HttpRequest) -> HttpResponse:
                 address=_place(request),
             )
         except Refused as refused:
-            return _door(request, "sign_in", refused, form=form)
+            return _door(request, "sign_in", refused, form=form, next=following)
         _begin_waiting(request, person)
+        request.session[FOLLOWING] = following
         return redirect("code" if factors.can_sign_in(person) else "enrol")
-    return _door(request, "sign_in", None, form=form)
+    return _door(request, "sign_in", None, form=form, next=following)
 
 
 @permission(Permission.PUBLIC)
@@ -62,8 +66,11 @@ def code(request: HttpRequest) -> HttpResponse:
             kind = actions.check_code(person=person, said=form.cleaned_data["code"], address=_place(request))
         except Refused as refused:
             return _door(request, "code", refused, form=form)
-        return _enter(request, person, kind)
-    return _door(request, "code", None, form=form, has_code=FactorKind.CODE in factors.held(person))
+        return _enter(request, person, kind, following=request.session.get(FOLLOWING, ""))
+    return _door(
+        request, "code", None, form=form, has_code=FactorKind.CODE in factors.held(person),
+        next=request.session.get(FOLLOWING, ""),
+    )  # fmt: skip
 
 
 @permission(Permission.PUBLIC)

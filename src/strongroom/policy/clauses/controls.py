@@ -60,7 +60,7 @@ class Look:
     """What a check is handed: policy time, the installation's folder, where its pages answer and whose word to take.
 
     ca: the certificate authority of those pages. installed_at: since when there can be evidence. hosts: whom the
-    configuration names, as host:port. outside: a folder elsewhere that heads of the journal are kept in.
+    configuration names, as host:port. second_place: where checkpoints lie besides here, if anywhere.
     """
 
     now: datetime
@@ -69,7 +69,7 @@ class Look:
     address: str
     ca: Path
     hosts: frozenset[str] = frozenset()
-    outside: Path | None = None
+    second_place: Path | None = None
 
 
 @dataclass(frozen=True)

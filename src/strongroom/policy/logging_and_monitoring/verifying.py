@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from strongroom.formats import leaf, note
+from strongroom.formats import leaf
 from strongroom.formats.leaf import HEADER_BYTES, SAID_BY_BROKER
+from strongroom.formats.note import VerifierKey
 from strongroom.formats.tiles import WIDTH
 from strongroom.policy.clauses import asking
+from strongroom.policy.logging_and_monitoring.checkpoints import outside_checkpoints
 from strongroom.policy.logging_and_monitoring.tree import PublishedTree
 
 SLICE: Final = 24
@@ -53,11 +55,13 @@ def verify_head(tree: PublishedTree, known: Sequence[Head]) -> None:
             raise Altered(f"its first {head.size:,} leaves are not those that were signed before")
 
 
-def outside_heads(folder: Path, key: note.VerifierKey, most: int = 50) -> list[Head]:
-    """Heads that were kept elsewhere: a folder of signed notes, newest by name. Raises `Malformed` for a forged one."""
-    found = sorted((path for path in folder.iterdir() if path.is_file()), key=lambda path: path.name)[-most:]
-    signed = [note.verify_checkpoint(path.read_text(encoding="utf-8"), key) for path in found]
-    return [Head(checkpoint.size, checkpoint.root) for checkpoint in signed]
+def outside_heads(place: Path, key: VerifierKey) -> list[Head]:
+    """The heads that lie elsewhere, as they are read now. Raises `PlaceLost`, and `Altered` for a forged one."""
+    found = outside_checkpoints(place, key)
+    heads = [Head(each.checkpoint.size, each.checkpoint.root) for each in found if each.checkpoint is not None]
+    if len(heads) < len(found):
+        raise Altered("a head that lies elsewhere is not signed by its key")
+    return heads
 
 
 def changed(folder: Path, since: int) -> tuple[set[int], int]:

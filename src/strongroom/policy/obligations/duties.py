@@ -33,11 +33,12 @@ def duty(name: str) -> Duty:
 def keep_open() -> int:
     """Every duty with a cadence has its open obligation, never later than its cadence says; how many were opened."""
     standing = {row.duty: row for row in Obligation.objects.open().filter(account_id=HERE, kind=ObligationKind.DUTY)}
-    opened = 0
+    done, installed, opened = evidence.newest(), _installed(), 0
     for each in terms.in_force().duties():
         if each.cadence is None or each.cadence.every is None:
             continue
-        since = _since(each)
+        last = done.get((each.clause, each.name))
+        since = last.effective_from if last is not None and last.withdrawn_at is None else installed
         due = each.cadence.every.after(since)
         if each.name not in standing or due < standing[each.name].due_at:
             open_obligation(
@@ -90,10 +91,7 @@ def do(
     return made
 
 
-def _since(each: Duty) -> datetime:
-    """What its cadence is counted from: the last time it was done, else the installation."""
-    last = evidence.in_force(each.clause, each.name)
-    if last is not None and last.withdrawn_at is None:
-        return last.effective_from
+def _installed() -> datetime:
+    """What a cadence is counted from where the duty was never done."""
     installed = Installation.objects.filter(id=1).values_list("created_at", flat=True).first()
     return installed or definitions.now()

@@ -95,5 +95,12 @@ def in_force(clause: str, duty: str) -> Evidence | None:
     )
 
 
+def newest() -> dict[tuple[str, str], Evidence]:
+    """The same of every duty at once, by clause and duty: one statement, however many duties there are."""
+    rows = Evidence.objects.filter(account_id=definitions.INSTALLATION)
+    rows = rows.order_by("clause", "duty", "-effective_from", "-received_at").distinct("clause", "duty")
+    return {(row.clause, row.duty): row for row in rows}
+
+
 def _moment(at: datetime | None) -> int:
     return definitions.milliseconds(at) if at is not None else -1

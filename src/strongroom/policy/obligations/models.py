@@ -279,8 +279,9 @@ class ClauseException(models.Model):
 class Message(models.Model):
     """A message on its way to somebody: no personal data, no secret in it (I26). Account table.
 
-    to: a person's number, or 0 for the channel itself. key: the same news is told once. again_after: seconds after
-    which it is sent again until somebody acknowledges it; 0 for never. ack_sha256: of the token of its link.
+    to: a person's number; 0 for a mailbox of the configuration, named `list:place`, or for the webhook. key: the same
+    news is told once. body: as it is sent; a mail's link is added to it when it leaves. again_after: seconds after
+    which it is sent again until somebody acknowledges it; 0 for never. over_at: since when there is nothing to tell.
     """
 
     pk = models.CompositePrimaryKey("account_id", "id")
@@ -288,11 +289,13 @@ class Message(models.Model):
     id = models.UUIDField()
     channel = models.CharField(max_length=8)
     event = models.CharField(max_length=24)
+    clause = models.CharField(max_length=8, default="")
     to = models.BigIntegerField()
+    mailbox = models.CharField(max_length=24, default="")
     key = models.CharField(max_length=120)
     subject = models.CharField(max_length=120)
     body = models.TextField()
-    made_at = models.DateTimeField()
+    made_at: "models.DateTimeField[datetime, datetime]" = models.DateTimeField()
     state = models.CharField(max_length=12)
     tries = models.IntegerField()
     try_at = models.DateTimeField(null=True)
@@ -300,14 +303,16 @@ class Message(models.Model):
     sent_at = models.DateTimeField(null=True)
     sent_times = models.IntegerField()
     again_after = models.IntegerField()
-    ack_sha256 = models.BinaryField(null=True)
+    over_at = models.DateTimeField(null=True)
     acknowledged_at = models.DateTimeField(null=True)
     acknowledged_by = models.UUIDField(null=True)
 
     class Meta:
         db_table = "outbox"
         constraints = (
-            models.UniqueConstraint(fields=["account_id", "channel", "to", "key"], name="message_is_told_once"),
+            models.UniqueConstraint(
+                fields=["account_id", "channel", "to", "mailbox", "key"], name="message_is_told_once"
+            ),
             models.CheckConstraint(
                 condition=models.Q(state__in=["queued", "sent", "failed", "acknowledged", "dropped"]),
                 name="message_state_is_known",
@@ -315,26 +320,54 @@ class Message(models.Model):
             models.CheckConstraint(
                 condition=models.Q(channel__in=["mail", "webhook"]), name="message_channel_is_known"
             ),
+            models.CheckConstraint(
+                condition=models.Q(acknowledged_at__isnull=True, acknowledged_by__isnull=True)
+                & ~models.Q(state="acknowledged")
+                | models.Q(acknowledged_at__isnull=False, acknowledged_by__isnull=False, state="acknowledged"),
+                name="message_is_acknowledged_by_somebody",
+            ),
         )
         indexes = (
             models.Index(fields=["account_id", "state", "try_at"], name="message_by_state"),
             models.Index(fields=["account_id", "-made_at"], name="message_by_time"),
+            models.Index(fields=["account_id", "key"], name="message_by_key"),
         )
 
 
 class Delivery(models.Model):
-    """One attempt to deliver a message, and what the server said. Insert-only."""
+    """One attempt to deliver a message: written before it, completed once after it, with what the server said.
+
+    An attempt without an end was cut off: the message may have arrived and is tried again. proof: the server's enhanced
+    status and queue number. link_sha256: of the token in this attempt's link, the only trace of it.
+    """
 
     pk = models.CompositePrimaryKey("account_id", "id")
     account_id = models.BigIntegerField()
     id = models.UUIDField()
     message = models.UUIDField()
-    at = models.DateTimeField()
-    delivered = models.BooleanField()
+    at: "models.DateTimeField[datetime, datetime]" = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    delivered = models.BooleanField(null=True)
     code = models.IntegerField(null=True)
     problem = models.CharField(max_length=40, default="")
-    milliseconds = models.IntegerField()
+    proof = models.CharField(max_length=80, default="")
+    milliseconds = models.IntegerField(null=True)
+    link_sha256 = models.BinaryField(null=True)
 
     class Meta:
         db_table = "delivery"
-        indexes = (models.Index(fields=["account_id", "message", "at"], name="delivery_by_message"),)
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(ended_at__isnull=True, delivered__isnull=True)
+                | models.Q(ended_at__isnull=False, delivered__isnull=False),
+                name="delivery_ends_with_an_outcome",
+            ),
+        )
+        indexes = (
+            models.Index(fields=["account_id", "message", "at"], name="delivery_by_message"),
+            models.Index(
+                fields=["account_id", "link_sha256"],
+                condition=models.Q(link_sha256__isnull=False),
+                name="delivery_by_link",
+            ),
+        )

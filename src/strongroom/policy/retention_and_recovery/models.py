@@ -82,7 +82,14 @@ class Order(models.Model):
     @property
     def state_words(self) -> str:
         """The state as people read it: our own last parcel counts before Amazon's word arrives."""
+        if self.is_reopened:
+            return OrderState.CANCELLED
         return "despatched" if self.fulfilled_at is not None and self.state != OrderState.CANCELLED else self.state
+
+    @property
+    def is_reopened(self) -> bool:
+        """Whether Amazon says again that a cancelled order must ship; what was done is never sealed again (RR-2)."""
+        return self.cancelled_at is not None and self.state in (OrderState.TO_SHIP, OrderState.PART_SHIPPED)
 
 
 class OrderItem(models.Model):

@@ -64,8 +64,9 @@ def _item(item: Item, order: SimulatedOrder, included: frozenset[str], currency:
         }
         if item.gift:  # arrives with every search, asked for or not
             answer["fulfillment"]["packing"] = {"giftOption": {"giftMessage": item.gift, "giftWrapLevel": "STANDARD"}}
-    if order.order_id.endswith("7"):
-        answer["product"]["customization"] = {"customizedUrl": f"https://customised.invalid/{item.item_id}"}
+    if item.customised or order.order_id.endswith("7"):
+        address = item.customised or f"https://customised.invalid/{item.item_id}"
+        answer["product"]["customization"] = {"customizedUrl": address}
     return answer
 
 

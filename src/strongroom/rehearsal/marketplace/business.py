@@ -66,6 +66,7 @@ class Item:
     quantity: int
     fulfilled: int = 0
     gift: str = field(default="", repr=False)
+    customised: str = field(default="", repr=False)
 
 
 @dataclass
@@ -148,7 +149,9 @@ class Business:
     # what happens to an order; each is one of Amazon's or the seller's acts
 
     def confirm(self, order_id: str) -> None:
-        self._set(order_id, "UNSHIPPED")
+        """The payment stands; an order that was cancelled meanwhile stays cancelled."""
+        if self.orders[order_id].status in ("PENDING", "INVOICE_UNCONFIRMED"):
+            self._set(order_id, "UNSHIPPED")
 
     def ship(self, order_id: str) -> None:
         order = self.orders[order_id]

@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any, Final
 
+from strongroom.rehearsal.marketplace.business import Item
 from strongroom.rehearsal.marketplace.faults import Fault
 from strongroom.rehearsal.marketplace.server import Server
 from strongroom.rehearsal.people import Person
@@ -53,7 +54,10 @@ class Keeper:
         business, verb = self._server.amazon.business, act["verb"]
         if verb == "place":
             who = Person(**act["who"]) if "who" in act else None
-            return {"order_id": business.place(who, **act.get("what", {})).order_id}
+            what = dict(act.get("what", {}))
+            if "items" in what:
+                what["items"] = [Item(**item) for item in what["items"]]
+            return {"order_id": business.place(who, **what).order_id}
         if verb == "fault":
             self._server.amazon.faults.set(Fault(act["fault"]), int(act["times"]), act.get("only", ""))
             return {}

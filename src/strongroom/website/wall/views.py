@@ -235,7 +235,8 @@ def _clause(
     ids = [each.id for each in checks]
     installed = Installation.objects.get(id=1).created_at
     shown = {
-        "tile": tile, "checks": checks, "guards": all_controls.guards_of(known), "terms": terms.in_force().of(known),
+        "tile": tile, "fresh": FRESH.get(tile.clause.fresh, f"Evidence may be {tile.clause.fresh} old at most."),
+        "checks": checks, "guards": all_controls.guards_of(known), "terms": terms.in_force().of(known),
         "duties": [each for each in terms.in_force().duties() if each.clause == known], "now": read.at,
         "strip": clause.strip(known, ids, installed, read.at), "stretches": clause.stretches(known, read.at),
         "regression": clause.regression(known, read.at), "evidence": clause.evidence_of(known, ids),
@@ -265,6 +266,13 @@ def _shown(read: Wall, tiles: list[Tile]) -> dict[str, Any]:
 
 
 HELD: Final = (State.TRUE, State.ATTESTED)
+FRESH: Final = {
+    "live": "Looked at each minute.",
+    "countdown": "Each has a deadline of its own.",
+    "per start": "Looked at with each start, and daily.",
+    "per deploy": "Looked at with each deployment, and daily.",
+}
+"""How fresh evidence must be, where that is no length of time."""
 
 
 def _is_asked_for(tile: Tile, state: str, section: str) -> bool:

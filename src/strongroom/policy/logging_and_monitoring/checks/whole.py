@@ -10,6 +10,7 @@ from strongroom.formats.malformed import Malformed
 from strongroom.policy.clauses import asking
 from strongroom.policy.clauses.controls import Check, Look, Verdict, failed, passed, unknown
 from strongroom.policy.logging_and_monitoring import verifying
+from strongroom.policy.logging_and_monitoring.checkpoints import PlaceLost
 from strongroom.policy.logging_and_monitoring.tree import PublishedTree, read_key
 from strongroom.policy.logging_and_monitoring.verifying import Altered, Head
 
@@ -48,11 +49,13 @@ def the_tree_is_whole(look: Look) -> Verdict:
         if key.line() != pinned:
             return failed("The journal's key is not the one that it began with.")
         tree = PublishedTree(folder, key)
-        outside = verifying.outside_heads(look.outside, key) if look.outside is not None else []
+        outside = verifying.outside_heads(look.second_place, key) if look.second_place is not None else []
         verifying.verify_head(tree, [last, *outside])
         changed, at = verifying.changed(folder, at)
         bundles, following = verifying.bundles_due(tree, since=last.size, also=changed, following=following)
         leaves, entries = verifying.compare(tree, bundles)
+    except PlaceLost:
+        return unknown("The second place of checkpoints cannot be read: is it mounted?")
     except FileNotFoundError:
         return failed("A part of the journal's tree is missing.")
     except (Altered, Malformed) as why:

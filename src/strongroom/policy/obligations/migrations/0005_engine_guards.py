@@ -41,7 +41,7 @@ CREATE FUNCTION refuse_edited_evidence() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.account_id <> OLD.account_id OR NEW.id <> OLD.id OR NEW.clause <> OLD.clause OR NEW.duty <> OLD.duty
        OR NEW.effective_from <> OLD.effective_from OR NEW.effective_until IS DISTINCT FROM OLD.effective_until
-       OR NEW.received_at <> OLD.received_at OR NEW.by <> OLD.by OR NEW.words <> OLD.words
+       OR NEW.received_at <> OLD.received_at OR NEW."by" <> OLD."by" OR NEW.words <> OLD.words
        OR NEW.document_sha256 IS DISTINCT FROM OLD.document_sha256 OR NEW.kept_at <> OLD.kept_at
        OR NEW.sha256 <> OLD.sha256 OR NEW.entry <> OLD.entry
        OR (OLD.superseded_by IS NOT NULL AND NEW.superseded_by IS DISTINCT FROM OLD.superseded_by)

@@ -1,0 +1,1 @@
+"""Channels: news leaves by mail and webhook, with a delivery log and acknowledgements that prove who clicked."""
