@@ -15,10 +15,14 @@ from tests.house.running import DAY, House
 
 @pytest.fixture
 def probed(house: House) -> House:
-    """A house whose probe opens."""
+    """A house whose probe was made just now."""
     from strongroom.policy.retention_and_recovery import probe
+    from strongroom.policy.retention_and_recovery.models import Order
 
-    probe.keep()
+    Order.objects.filter(account_id=PROBES, done_on__isnull=True).update(
+        state="fulfilled", fulfilled_at=house.now(), done_on=house.now()
+    )
+    assert probe.keep()
     return house
 
 

@@ -72,6 +72,17 @@ def test_the_key_is_dead_even_though_the_worker_never_ran(house: House) -> None:
         assert not shop.rows("sealed")
 
 
+def test_a_day_on_which_nothing_was_sealed_leaves_no_empty_table_behind(house: House) -> None:
+    """No key's death drops it, since it never had one."""
+    made = "SELECT relname FROM pg_class WHERE relname LIKE 'sealed\\_2%' ORDER BY relname"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT make_day(%s)", [(house.now() - timedelta(days=30)).date()])
+        run()
+        cursor.execute(made)
+        oldest = cursor.fetchone()[0]
+    assert oldest >= f"sealed_{house.now() - timedelta(days=28):%Y%m%d}"
+
+
 def test_a_cancelled_orders_live_rows_go_at_the_term(house: House) -> None:
     with house.shop() as shop:
         (order,) = shop.place()

@@ -1,10 +1,21 @@
 """How checks read rows: plain SQL over what stands in the database, not through the code whose promise they look at."""
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connection, transaction
+
+T = TypeVar("T")
+
+
+def settled(read: Callable[[], T], good: Callable[[T], bool], seconds: float = 3.0) -> T:
+    """What is read, once whoever is at work just now had a turn: while it is not good it is read again for so long."""
+    until = time.monotonic() + seconds
+    while not good(found := read()) and time.monotonic() < until:
+        time.sleep(0.25)
+    return found
 
 
 def value(query: str, *values: Any) -> Any:

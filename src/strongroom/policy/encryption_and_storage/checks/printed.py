@@ -1,13 +1,16 @@
 """What shows that only labels name a customer on paper: the ledger, the openings, the printers' word (ES-5)."""
 
-from datetime import timedelta
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from strongroom.formats.leaf import PURPOSE_AT, Kind
 from strongroom.formats.parts import Purpose
 from strongroom.policy.clauses import asking
 from strongroom.policy.clauses.controls import Check, Look, Verdict, failed, passed, unknown, unused
 
+PRINTERS: Final = """
+SELECT name, condition, jobs_seen, jobs_foreign, jobs_at FROM printer WHERE retired_at IS NULL ORDER BY name
+"""
 FOR_LABELS: Final = (Purpose.LABEL, Purpose.BOUGHT_LABEL)
 WINDOW: Final = timedelta(days=1)
 ASKED_WITHIN: Final = timedelta(minutes=10)
@@ -63,21 +66,26 @@ def labels_and_openings_agree(look: Look) -> Verdict:
 
 def printers_print_labels_only(look: Look) -> Verdict:
     """What each registered printer itself remembers, as the worker asked it last."""
-    printers = asking.rows(
-        "SELECT name, condition, jobs_seen, jobs_foreign, jobs_at FROM printer WHERE retired_at IS NULL ORDER BY name"
-    )
+    printers = asking.settled(lambda: asking.rows(PRINTERS), lambda rows: not _silent(rows, look.now))
     if not printers:
         return unused("No printer is registered.", printers=0)
-    foreign = [name for name, _, _, n, _ in printers if n]
-    here = [row for row in printers if row[1] in ("ready", "busy", "stopped")]
-    silent = [row[0] for row in here if row[4] is None or row[4] < look.now - ASKED_WITHIN]
+    foreign, silent = [row[0] for row in printers if row[3]], _silent(printers, look.now)
     jobs = sum(row[2] or 0 for row in printers)
-    seen = {"printers": len(printers), "answering": len(here), "silent": len(silent), "jobs": jobs}
+    seen = {"printers": len(printers), "silent": len(silent), "jobs": jobs}
     if foreign:
         return failed(f"{foreign[0]} printed something that is no label of ours.", **seen)
     if silent:
         return unknown(f"{silent[0]} does not tell what it printed.", **seen)
     return passed(f"{len(printers)} printers remember {jobs:,} jobs since they are ours, every one a label.", **seen)
+
+
+def _silent(printers: list[tuple[Any, ...]], now: datetime) -> list[str]:
+    """Printers that answer, and have not told for ten minutes what they printed."""
+    return [
+        name
+        for name, condition, _, _, asked in printers
+        if condition in ("ready", "busy", "stopped") and (asked is None or asked < now - ASKED_WITHIN)
+    ]
 
 
 CHECKS: Final = (

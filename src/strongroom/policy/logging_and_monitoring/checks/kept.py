@@ -17,7 +17,7 @@ from strongroom.policy.logging_and_monitoring import verifying
 from strongroom.policy.logging_and_monitoring.tree import PublishedTree
 from strongroom.policy.logging_and_monitoring.verifying import Altered
 
-SAMPLE: Final = 40
+SAMPLE: Final = 12
 """Bundles of the last year that are looked at; a shorter journal is looked at whole."""
 ENDED: Final = "LM-6.ended"
 

@@ -2,8 +2,7 @@
 
 import json
 import os
-import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from strongroom.formats.malformed import Malformed
@@ -16,7 +15,7 @@ from strongroom.policy.logging_and_monitoring.verifying import Altered, Head
 
 SLOW: Final = timedelta(seconds=60)
 LATE: Final = timedelta(minutes=5)
-SETTLES_WITHIN: Final = 6
+SETTLES_WITHIN: Final = 6.0
 """Seconds that a sequencer may need after a clock was moved on, or after a long round."""
 TREE: Final = "LM-2.tree"
 LAST: Final = """
@@ -82,21 +81,23 @@ def every_entry_has_its_place(look: Look) -> Verdict:  # noqa: ARG001 - it count
 
 def places_are_given_at_once(look: Look) -> Verdict:
     """Entries that wait for their place, and places that no signed head covers yet: not for longer than a minute."""
-    tree = PublishedTree(look.data / "journal")
     accounts = [id_ for (id_,) in asking.rows("SELECT id FROM selling_account")]
-    for _ in range(SETTLES_WITHIN):
+
+    def read() -> tuple[int, datetime | None, int, datetime | None]:
+        size = PublishedTree(look.data / "journal").size
         waiting, since = asking.first(WAITING, look.now - SLOW) or (0, None)
-        unsigned, from_ = asking.first(UNSIGNED, accounts, tree.size, look.now - SLOW) or (0, None)
-        if not waiting and not unsigned:
-            return passed("Every entry has its place within a minute, under a signed head.", waiting=0, unsigned=0)
-        time.sleep(1)
-        tree = PublishedTree(look.data / "journal")
+        unsigned, from_ = asking.first(UNSIGNED, accounts, size, look.now - SLOW) or (0, None)
+        return waiting, since, unsigned, from_
+
+    waiting, since, unsigned, from_ = asking.settled(read, lambda found: not found[0] and not found[2], SETTLES_WITHIN)
     seen = {"waiting": waiting, "unsigned": unsigned}
+    if not waiting and not unsigned:
+        return passed("Every entry has its place within a minute, under a signed head.", **seen)
     if since is not None and since < look.now - LATE:
         return failed(f"{waiting:,} entries wait for their place for more than five minutes.", **seen)
     if waiting:
         return unknown(f"{waiting:,} entries wait for their place for more than a minute.", **seen)
-    minutes = int((look.now - from_).total_seconds()) // 60
+    minutes = int((look.now - (from_ or look.now)).total_seconds()) // 60
     return unknown(
         f"{unsigned:,} entries stand under no signed head for {minutes:,} min: is the broker locked?", **seen
     )

@@ -16,6 +16,14 @@ NEEDS_A_PERSON: Final = ("TokenRevoked", "RoleMissing", "AccessRefused")
 """Answers of Amazon's after which it tells nothing more until somebody does something."""
 
 
+LATE: Final = """
+SELECT count(*) FROM obligation WHERE kind IN ('forget day', 'forget cancelled') AND satisfied_at IS NULL
+  AND withdrawn_at IS NULL AND due_at < %s
+"""
+CANCELLED: Final = """
+SELECT count(DISTINCT (s.account_id, s.order_ref)) FROM sealed s
+JOIN amazon_order o ON o.account_id = s.account_id AND o.ref = s.order_ref WHERE o.cancelled_at < %s
+"""
 PARTITIONS: Final = """
 SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'sealed'::regclass
 """
@@ -96,11 +104,7 @@ def the_time_is_not_in_doubt(look: Look) -> Verdict:  # noqa: ARG001 - the broke
 
 def no_deadline_of_forgetting_passed(look: Look) -> Verdict:
     """Obligations to forget a day or a cancelled order that are open past their time."""
-    late = asking.value(
-        "SELECT count(*) FROM obligation WHERE kind IN ('forget day', 'forget cancelled') AND satisfied_at IS NULL"
-        " AND withdrawn_at IS NULL AND due_at < %s",
-        look.now,
-    )
+    late = asking.settled(lambda: asking.value(LATE, look.now), lambda late: not late)
     if late:
         return failed(f"{late:,} deadlines of forgetting passed undone.", late=late)
     return passed("No deadline of forgetting has passed.", late=0)
@@ -109,11 +113,7 @@ def no_deadline_of_forgetting_passed(look: Look) -> Verdict:
 def cancelled_orders_are_gone(look: Look) -> Verdict:
     """Cancelled orders whose sealed rows still stand after the term, whatever any deadline says."""
     term = terms.span("forget_cancelled_after")
-    late = asking.value(
-        "SELECT count(DISTINCT (s.account_id, s.order_ref)) FROM sealed s JOIN amazon_order o"
-        " ON o.account_id = s.account_id AND o.ref = s.order_ref WHERE o.cancelled_at < %s",
-        look.now - term - SLACK,
-    )
+    late = asking.settled(lambda: asking.value(CANCELLED, look.now - term - SLACK), lambda late: not late)
     if late:
         return failed(f"{late:,} cancelled orders still hold personal data after {_hours(term)}.", late=late)
     return passed(f"No cancelled order holds personal data for longer than {_hours(term)}.", late=0)
