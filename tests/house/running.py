@@ -15,6 +15,8 @@ from typing import Any
 
 from strongroom.formats.secret import Secret
 from strongroom.installation.certificates import ensure
+from strongroom.installation.channels import make_channels
+from strongroom.installation.commands import PEERS
 from strongroom.rehearsal.installation import Rehearsal
 from strongroom.rehearsal.marketplace.business import MARKETPLACES, Business
 from strongroom.rehearsal.marketplace.faults import Switchboard
@@ -168,8 +170,10 @@ def running_house(folder: Path) -> Iterator[House]:
         running.create_keys("--unlock-file", str(unlock))
         running.start_database()
         running.migrate(at=rehearsal.clock.wall())
+        # In service grade the broker knows its peers by uid; but here this process plays the parts of several.
+        running.channels = running.channels or make_channels(PEERS)
         running.start_broker("--unlock-file", str(unlock))
-        os.environ.update(running.environment("worker"))
+        os.environ.update({**running.environment("worker"), "HOME": os.environ["HOME"]})
         from strongroom.website.process import begin
 
         begin(rehearsal.clock)

@@ -14,6 +14,7 @@ PLANTED = {
     "website/views.py": "import strongroom.keybroker.keys",
     "marketplace/client.py": "import django.db",
     "keybroker/keys.py": "import httpx",
+    "installation/inspector/swap.py": "import psycopg",
     "application/receipt/rules.py": "import cryptography.fernet",
     "policy/new_section/__init__.py": "",
 }

@@ -65,7 +65,8 @@ def test_what_openssl_says_of_it(folder: Path) -> None:
     assert "BEGIN PRIVATE KEY" in key.read_text(), "PKCS#8, which the server needs"
     life = load(certificate).not_valid_after_utc - NOW
     assert timedelta(days=88) < life <= timedelta(days=89)
-    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+    assert modes == {"ca.key": 0o600, "server.key": 0o600, "ca.pem": 0o644, "server.pem": 0o644}
     assert fingerprint(ca) in openssl("x509", "-in", ca, "-noout", "-fingerprint", "-sha256")
 
 

@@ -11,10 +11,11 @@ import pytest
 
 from strongroom.installation import database_roles, external, run_as
 from strongroom.installation.binaries import find_binaries
+from strongroom.installation.commands import LIVE
 from strongroom.installation.configuration import load
 from strongroom.installation.folders import Folders
 from strongroom.installation.problems import CannotStart
-from strongroom.installation.running import LIVE, Running
+from strongroom.installation.running import Running
 from tests.installation.servers import BOTH, CANARY, DEBIAN, SomebodysServer, do, embedded, running_server
 
 LEAKY = {

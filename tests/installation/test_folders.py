@@ -110,8 +110,9 @@ def test_folders_are_closed_to_others(folder: Path) -> None:
     folders = Folders(data)
     folders.make()
     passable = 0o711 if os.getuid() == 0 else 0o700
-    assert {path.stat().st_mode & 0o777 for path in (data, folders.run)} == {passable}
-    assert {path.stat().st_mode & 0o777 for path in (folders.credentials, folders.logs, folders.tls)} == {0o700}
+    held = (data, folders.run, folders.credentials, folders.tls)
+    assert {path.stat().st_mode & 0o777 for path in held} == {passable}
+    assert folders.logs.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_folder_that_others_could_write_in_is_refused(folder: Path) -> None:

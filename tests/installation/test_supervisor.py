@@ -328,7 +328,8 @@ from pathlib import Path
 from strongroom.installation.binaries import find_binaries
 from strongroom.installation.configuration import load
 from strongroom.installation.folders import Folders
-from strongroom.installation.running import LIVE, Running
+from strongroom.installation.commands import LIVE
+from strongroom.installation.running import Running
 folders = Folders(Path(sys.argv[1]))
 folders.make()
 with folders.only_one(), Running(folders, load(folders.configuration), LIVE) as house:

@@ -161,7 +161,7 @@ def locked(house: House) -> Iterator[None]:
     from strongroom.policy.encryption_and_storage.connection import Connection
 
     folders = house.rehearsal.folders
-    terminal = Connection(path=str(folders.run / "terminal.sock"))
+    terminal = Connection(path=str(folders.terminal_socket))
     terminal.ask(Verb.LOCK)
     try:
         yield

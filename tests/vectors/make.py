@@ -5,13 +5,15 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from strongroom.formats import house, leaf, merkle, note, ring, sealed
+from strongroom.formats import house, leaf, merkle, note, ring, sealed, verdict
+from strongroom.formats.grade import Kind as GradeKind
 from strongroom.formats.house import HouseKind
 from strongroom.formats.leaf import Entry, Fact, Kind, Outcome
 from strongroom.formats.parts import Part
 from strongroom.formats.ring import KeyKind, Mode, Ring, Row
 from strongroom.formats.sealed import Contents, Day, Place
 from strongroom.formats.secret import Secret
+from strongroom.formats.verdict import Look, Verdict
 
 HERE = Path(__file__).parent
 KEY, DEK, CELL, UNLOCK = (bytes([n]) * 32 for n in (1, 2, 3, 4))
@@ -60,10 +62,20 @@ def leaf_and_tree() -> dict[str, object]:
     }  # fmt: skip
 
 
+def verdict_file() -> dict[str, object]:
+    seen = Verdict(
+        look=Look.MOUNTS, at=1_728_000_000_123, boot="5d0e3f0c-8c5e-4c2b-9a55-4d2f6a1f9b10", took=12,
+        grade=GradeKind.SERVICE, saw={"data_kind": "ext4", "below": ('/srv/Zoë \\\\ "x"', "b"), "removable": 0},
+        problems=("A folder below the data folder is another file system. Unmount it.",), unseen=(),
+    )  # fmt: skip
+    return {"text": verdict.encode(seen).decode(), "state": str(seen.state)}
+
+
 if __name__ == "__main__":
     for name, make in (
         ("sealed-part", sealed_part),
         ("ring-and-cell", ring_and_cell),
         ("leaf-and-tree", leaf_and_tree),
+        ("verdict", verdict_file),
     ):
         (HERE / f"{name}.json").write_text(json.dumps(make(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -33,7 +33,7 @@ def rehearsal_folder(options: argparse.Namespace) -> Path:
 
 def talk_to_broker(found: Folders) -> None:
     """Use the terminal's socket, from here on."""
-    connection.use_path(str(found.run / "terminal.sock"))
+    connection.use_path(str(found.terminal_socket))
 
 
 def read_as(role: str, found: Folders) -> None:

@@ -19,6 +19,7 @@ from strongroom.command import (
     people,
     policy,
     retention,
+    service,
     start,
 )
 from strongroom.formats.refused import Refused
@@ -26,7 +27,7 @@ from strongroom.installation.folders import default_data_folder
 from strongroom.installation.problems import CannotStart
 from strongroom.policy.encryption_and_storage.connection import Locked, Unavailable
 
-SECTIONS = (start, keys, orders, labels, retention, journal, policy, configuration, people, drill, bench)
+SECTIONS = (start, service, keys, orders, labels, retention, journal, policy, configuration, people, drill, bench)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one return an exit code

@@ -11,13 +11,14 @@ import django
 from strongroom.command.installed import act_as_web, folders, read_as, show, tell, wait_for_the_journal
 from strongroom.command.people import person_of_token
 from strongroom.installation.folders import Folders
+from strongroom.installation.problems import CannotStart
 
 RUN_WITHIN = 120.0
 PARTS = ("guards", "checks", "sabotages", "duties", "tests")
 
 
 def add(commands: Any) -> None:
-    parser = commands.add_parser("policy", help="show, lint, propose, compare")
+    parser = commands.add_parser("policy", help="show, lint, propose, compare, publish, answers")
     verbs = parser.add_subparsers(dest="verb", required=True)
     shown = verbs.add_parser("show", help="every promise with its grade, terms, guard, check and state")
     shown.add_argument("--json", action="store_true")
@@ -37,6 +38,13 @@ def add(commands: Any) -> None:
     mapped.add_argument("--tests", type=Path, help="the folder of tests, to name those that speak of each clause")
     mapped.add_argument("--json", action="store_true")
     mapped.set_defaults(run=_controls)
+    published = verbs.add_parser("publish", help="give the public what runs, at /policy and /privacy")
+    published.add_argument("--token-stdin", action="store_true", help="read the token from standard input")
+    published.add_argument("--json", action="store_true")
+    published.set_defaults(run=_publish)
+    answered = verbs.add_parser("answers", help="what Amazon asks developers, answered from what is true now")
+    answered.add_argument("--json", action="store_true")
+    answered.set_defaults(run=_answers)
     status = commands.add_parser(
         "status", help="whether each promise is true now; exit 3 where one is false, 4 unknown"
     )
@@ -137,6 +145,35 @@ def _propose(options: argparse.Namespace) -> int:
     return 0
 
 
+def _publish(options: argparse.Namespace) -> int:
+    """In the name of whoever's token it is. The website serves exactly what is written here."""
+    found = folders(options)
+    by = person_of_token(options)
+    from strongroom.policy.data_governance import actions  # noqa: PLC0415
+    from strongroom.website.published import company  # noqa: PLC0415
+
+    made = actions.publish(publisher=company.here(), data=found.data, by=by)
+    wait_for_the_journal()
+    row = {"edition": made.number, "version": made.version, "sums_sha256": made.sha256.hex()}
+    words = f"Version {made.version} is public as edition {made.number}. SHA-256 of its sums: {made.sha256.hex()}"
+    show(row, words, as_json=options.json)
+    return 0
+
+
+def _answers(options: argparse.Namespace) -> int:
+    read_as("auditor", folders(options))
+    from strongroom.website.published.replies import replies  # noqa: PLC0415
+
+    made = replies()
+    rows = [
+        {"id": a.id, "title": a.title, "answer": a.text, "characters": a.length, "clauses": list(a.clauses),
+         "not_shown": list(a.missing)} for a in made["answers"]
+    ]  # fmt: skip
+    words = "\n\n".join(f"{a.title} ({a.length} of {made['longest']})\n{a.text}" for a in made["answers"])
+    show({"at": made["at"].isoformat(), "version": made["version"], "answers": rows}, words, as_json=options.json)
+    return 0
+
+
 def _run(options: argparse.Namespace) -> int:
     """Ask the worker; then wait until each has a newer run than when it was asked."""
     act_as_web(folders(options))
@@ -171,7 +208,12 @@ def _run(options: argparse.Namespace) -> int:
 def _texts(files: list[Path], options: argparse.Namespace) -> dict[str, str]:
     """The profile files named, or those in the installation's folder."""
     found = files or sorted((_folder(options) / "profiles").glob("*.toml"))
-    return {path.name: path.read_text(encoding="utf-8") for path in found}
+    try:
+        return {path.name: path.read_text(encoding="utf-8") for path in found}
+    except OSError as why:
+        raise CannotStart(f"{why.filename} cannot be read: {why.strerror}.", "Name profile files that exist.") from None
+    except UnicodeDecodeError:
+        raise CannotStart("A profile is no text in UTF-8.", "Save it as UTF-8.") from None
 
 
 def _folder(options: argparse.Namespace) -> Path:

@@ -1,6 +1,7 @@
 """`strongroom up` and `strongroom demo`: everything on one machine."""
 
 import argparse
+import contextlib
 import getpass
 import os
 import signal
@@ -14,11 +15,13 @@ from types import FrameType
 from typing import Any
 
 from strongroom.command.installed import rehearsal_folder, show, tell
-from strongroom.installation import certificates
+from strongroom.formats.owned_file import NotTheirs
+from strongroom.installation import certificates, description, service
+from strongroom.installation.commands import LIVE
 from strongroom.installation.configuration import load
 from strongroom.installation.folders import Folders, default_data_folder
 from strongroom.installation.problems import CannotStart
-from strongroom.installation.running import LIVE, Running
+from strongroom.installation.running import Running
 from strongroom.rehearsal import demo
 from strongroom.rehearsal.installation import Rehearsal
 
@@ -61,6 +64,7 @@ def _demo(options: argparse.Namespace) -> int:
             hands_off=options.days - demo.LEFT_TO_PACKERS,
         ) as rehearsal,
     ):
+        _say_grade(rehearsal.running)
         report = demo.run(rehearsal, days=options.days, say=tell)
     tell(f"kept for inspection: {folder}")
     show(report, _words(report), as_json=options.json)
@@ -85,6 +89,7 @@ def _up_rehearsal(options: argparse.Namespace) -> int:
             hands_off=demo.DAYS - demo.LEFT_TO_PACKERS,
         ) as rehearsal,  # fmt: skip
     ):
+        _say_grade(rehearsal.running)
         if rehearsal.is_new:
             tell("A new rehearsal: living through its first month, under a minute.")
             demo.run(rehearsal, say=tell)
@@ -97,15 +102,17 @@ def _up_rehearsal(options: argparse.Namespace) -> int:
 
 def _up_live(options: argparse.Namespace) -> int:
     found = Folders(options.data or default_data_folder())
+    _refuse_second(found)
     found.make()
     if (found.data / "clock").exists():
         raise CannotStart("This folder is of a rehearsal.", "Use `strongroom up --demo` for it; nothing converts.")
     if options.port:
         os.environ["STRONGROOM_WEB_PORT"] = str(options.port)
     with found.only_one(), Running(found, load(found.configuration), LIVE, pg_bindir=options.pg_bindir) as running:
+        _say_grade(running)
         unlock = ["--unlock-file", str(found.credentials / "unlock")] if found.has_credential("unlock") else []
         if not unlock and not (found.keys / "ring").exists():
-            made = _create_with_passphrase(running)
+            made = create_with_passphrase(running)
         else:
             made = running.create_keys(*unlock)
         running.start_database()
@@ -113,6 +120,7 @@ def _up_live(options: argparse.Namespace) -> int:
         running.start_broker(*unlock)
         running.start_website()
         running.start_worker()
+        running.start_inspector()
         if made:
             tell(f"New journal. Keep these two lines elsewhere:\n{made.strip()}")
             tell(f"Certificate authority, SHA-256: {certificates.fingerprint(found.tls / 'ca.pem')}")
@@ -126,7 +134,23 @@ def _up_live(options: argparse.Namespace) -> int:
     return 0
 
 
-def _create_with_passphrase(running: Running) -> str:
+def _refuse_second(found: Folders) -> None:
+    """What the service manager runs is not started beside it."""
+    with contextlib.suppress(OSError, NotTheirs, ValueError):
+        if description.read(found.data, 0).managed_by == "units" and service.BOOTED.exists():
+            raise CannotStart(
+                f"The service units run this folder ({found.data}).",
+                "Start it with `systemctl start strongroom.target`, or end it with `strongroom init --decommission`.",
+            )
+
+
+def _say_grade(running: Running) -> None:
+    """Root is told what keeps its processes from having a uid each; an ordinary user chose that."""
+    if os.getuid() == 0 and running.who.why:
+        tell(running.who.why)
+
+
+def create_with_passphrase(running: Running) -> str:
     """Ask twice; the passphrase goes from here to the broker's process and nowhere else."""
     if not sys.stdin.isatty():
         raise CannotStart(

@@ -39,12 +39,12 @@ def ensure(folder: Path, hosts: tuple[str, ...], now: datetime | None = None) ->
         if not ca_path.exists():  # written last, so without it nobody was ever shown this authority
             ca, ca_key = _authority(hosts, moment)
             _write(ca_key_path, _key_bytes(ca_key))
-            _write(ca_path, ca.public_bytes(Encoding.PEM))
+            _write(ca_path, ca.public_bytes(Encoding.PEM), mode=0o644)
         ca = _load_authority(ca_path, hosts, moment)
         if not _is_good(leaf_path, leaf_key_path, ca, hosts, moment):
             leaf, leaf_key = _server(ca, _load_key(ca_key_path), hosts, moment)
             _write(leaf_key_path, _key_bytes(leaf_key))
-            _write(leaf_path, leaf.public_bytes(Encoding.PEM) + ca.public_bytes(Encoding.PEM))
+            _write(leaf_path, leaf.public_bytes(Encoding.PEM) + ca.public_bytes(Encoding.PEM), mode=0o644)
     return ca_path, leaf_path, leaf_key_path
 
 
@@ -179,12 +179,13 @@ def _load_key(path: Path) -> EllipticCurvePrivateKey:
     return key
 
 
-def _write(path: Path, data: bytes) -> None:
-    """As a whole or not at all, 0600 whatever was there before."""
+def _write(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """As a whole or not at all, with this mode whatever was there before."""
     aside = path.with_name(path.name + ".new")
     aside.unlink(missing_ok=True)
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, mode)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

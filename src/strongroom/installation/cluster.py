@@ -52,6 +52,14 @@ def check_owner(folder: Path, owner: pwd.struct_passwd | None) -> None:
     )
 
 
+def adopt(folder: Path, hand_over: Callable[[Path], None], uid: int) -> None:
+    """Give a cluster that another user of ours ran to the one that runs it from now on."""
+    if not os.path.lexists(folder) or folder.lstat().st_uid == uid:
+        return
+    _end(lambda: neighbours.postgres_in(folder))
+    hand_over(folder)
+
+
 def check_version(folder: Path, binaries: Binaries) -> None:
     """Raise `CannotStart` where the cluster is of another major version than the binaries."""
     told = read_theirs(folder / "PG_VERSION").strip()

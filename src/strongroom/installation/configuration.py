@@ -1,6 +1,7 @@
 """`strongroom.toml`: what an administrator may say. Secrets never stand in it; nothing in it turns a control off."""
 
 import difflib
+import ipaddress
 import os
 import re
 import tomllib
@@ -68,7 +69,10 @@ class Web:
 
 @dataclass(frozen=True)
 class Company:
-    """Who the seller is, whom to write to (mail addresses), and where parcels come from (lines; two letters)."""
+    """Who the seller is, whom to write to (mail addresses), and where parcels come from (lines; two letters).
+
+    sells_to: other countries it sells to, by two letters; their data-protection laws stand on the privacy page.
+    """
 
     name: str = "Strongroom"
     contacts: tuple[str, ...] = ()
@@ -77,6 +81,25 @@ class Company:
     postcode: str = ""
     country: str = "GB"
     phone: str = ""
+    sells_to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Network:
+    """Who may reach the website, as addresses or networks (NP-1), and what else listens on this machine (ET-3).
+
+    `other_listeners`: such as `tcp/22`; what carries no Amazon Information and is known.
+    """
+
+    allow: tuple[str, ...] = ()
+    other_listeners: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Backup:
+    """`targets`: folders that hold copies (ES-2); others are refused."""
+
+    targets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -130,6 +153,8 @@ class Configuration:
     database: Database
     web: Web
     company: Company
+    network: Network
+    backup: Backup
     mail: Mail
     webhook: Webhook
     journal: Journal
@@ -147,7 +172,7 @@ class Configuration:
 
 _SECTIONS: Final[dict[str, Any]] = {
     "marketplace": Marketplace, "database": Database, "web": Web, "company": Company, "mail": Mail,
-    "webhook": Webhook, "journal": Journal,
+    "webhook": Webhook, "journal": Journal, "network": Network, "backup": Backup,
 }  # fmt: skip
 
 
@@ -191,12 +216,20 @@ def _sensible(made: Configuration) -> None:
             raise CannotStart(f"[{name}] port {port} is none.", "A port is a number from 1 to 65535.")
     if made.marketplace.label_at_most < 0:
         raise CannotStart("[marketplace] label_at_most is less than nothing.", "Say 0 to buy no labels.")
+    _sensible_company(made.company)
     if not made.web.names:
         raise CannotStart("[web] names is empty.", "Name at least one host under which people reach the website.")
+    _sensible_network(made)
     _sensible_mail(made.mail)
     _sensible_webhook(made.webhook)
     if made.journal.checkpoints_to and not Path(made.journal.checkpoints_to).is_absolute():
         raise CannotStart("[journal] checkpoints_to is no whole path.", "Begin it with /, such as /mnt/elsewhere.")
+
+
+def _sensible_company(company: Company) -> None:
+    for country in (company.country, *company.sells_to):
+        if not (len(country) == 2 and country.isascii() and country.isalpha() and country.isupper()):
+            raise CannotStart(f"[company] country {country!r} is none.", 'Say two capital letters, such as "GB".')
 
 
 def _sensible_mail(mail: Mail) -> None:
@@ -232,6 +265,22 @@ def _sensible_webhook(webhook: Webhook) -> None:
         raise CannotStart(
             "[webhook] url is no https address without a name and password in it.", "It is signed instead; see README."
         )
+
+
+def _sensible_network(made: Configuration) -> None:
+    for network in made.network.allow:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError:
+            raise CannotStart(
+                f"[network] allow: {network!r} is no address or network.", "Write such as 192.0.2.7 or 192.0.2.0/24."
+            ) from None
+    for other in made.network.other_listeners:
+        if not re.fullmatch(r"(tcp|udp)/[1-9][0-9]{0,4}", other):
+            raise CannotStart(f"[network] other_listeners: {other!r} is no listener.", "Write such as tcp/22.")
+    for target in made.backup.targets:
+        if not Path(target).is_absolute():
+            raise CannotStart(f"[backup] targets: {target!r} is no whole path.", "Begin it with /.")
 
 
 def _refuse_secrets(loaded: dict[str, Any], text: str, path: Path) -> None:

@@ -17,7 +17,7 @@ from strongroom.formats.secret import Secret
 from strongroom.installation.problems import CannotStart, in_words
 
 LONGEST_RUN: Final = 80
-"""Unix socket names have at most 103 bytes; `/postgres/.s.PGSQL.5432` takes 23 of them."""
+"""Unix socket names have at most 103 bytes; `/postgres/.s.PGSQL.5432`, the longest, takes 23 of them."""
 
 BEYOND: Final = Path("/var/lib/strongroom/reachable")
 """Root's clusters whose data folder lies below a private one, such as root's own home or a test's."""
@@ -80,6 +80,21 @@ class Folders:
         return Path(pointer.read_text(encoding="utf-8")) if pointer.exists() else self.data / "run"
 
     @property
+    def terminal_socket(self) -> Path:
+        """Where people at this machine reach the key broker."""
+        return self.run / "broker" / "terminal.sock"
+
+    @property
+    def peers_socket(self) -> Path:
+        """Where web, worker and inspector reach the key broker in service grade, told apart by uid."""
+        return self.run / "broker" / "peers.sock"
+
+    @property
+    def amazon_sockets(self) -> Path:
+        """Where a rehearsal's simulated world is told what to do."""
+        return self.run / "amazon"
+
+    @property
     def configuration(self) -> Path:
         return self.data / "strongroom.toml"
 
@@ -87,8 +102,9 @@ class Folders:
         """Make what is missing, closed to others. Raises `CannotStart` for a folder that is not ours or is a link."""
         with in_words():
             _make_private(self.data, passable=True)
-            for folder in (self.credentials, self.tls, self.logs):
-                _make_private(folder)
+            _make_private(self.logs)
+            for folder in (self.credentials, self.tls):
+                _make_private(folder, passable=True)
             reachable = os.getuid() != 0 or _others_may_pass(self.data.resolve())
             self._find_cluster(reachable=reachable)
             self._find_run(reachable=reachable)
@@ -189,7 +205,7 @@ def flush(folder: Path) -> None:
 
 
 def _make_private(folder: Path, *, passable: bool = False) -> None:
-    """Ours alone. As root, PostgreSQL's user must pass through (not look into) the folders above its own."""
+    """Ours alone. As root, other users must pass through (not look into) the folders that hold theirs."""
     mode = 0o711 if passable and os.getuid() == 0 else 0o700
     folder.mkdir(parents=True, exist_ok=True, mode=mode)
     state = folder.lstat()

@@ -3,6 +3,7 @@
 `postgres` runs as a direct child, so a kill -9 leaves no zombie that blocks the next start (`pg_ctl` would).
 """
 
+import grp
 import os
 import re
 import secrets
@@ -68,16 +69,21 @@ class Embedded:
     """One PostgreSQL of ours. `folder` holds its data, `sockets` its socket, `log` its log file.
 
     Whoever starts it holds the installation's lock (`Folders.only_one`): a start ends what it finds running in
-    `folder`. Beside `folder` stand `pg_hba.conf` and, where needed, a copy of the binaries.
+    `folder`. Beside `folder` stand `pg_hba.conf` and, where needed, a copy of the binaries. `group`: those who may
+    reach its socket besides its own user, where others have uids of their own.
     """
 
-    def __init__(self, *, binaries: Binaries, folder: Path, sockets: Path, log: Path, password: Secret) -> None:
+    def __init__(
+        self, *, binaries: Binaries, folder: Path, sockets: Path, log: Path, password: Secret,
+        group: int | str | None = None,
+    ) -> None:  # fmt: skip
         self._binaries = binaries
         self._folder = folder.absolute()
         self._sockets = sockets.absolute()
         self._log = log
         self._password = password
         self._owner = run_as.unprivileged()
+        self._group = group
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -130,16 +136,22 @@ class Embedded:
             **SETTINGS, "port": str(PORT), "unix_socket_directories": _quoted(self._sockets),
             "hba_file": str(self._access),
         }  # fmt: skip
+        if self._group is not None:
+            told |= {"unix_socket_group": str(self._group), "unix_socket_permissions": "0770"}
         settings = [part for name, value in told.items() for part in ("-c", f"{name}={value}")]
         return [self._binaries / "postgres", "-D", str(self._folder), *settings]
 
     def run_as(self) -> dict[str, Any]:
         """Popen's arguments that drop root."""
-        return run_as.drop(self._owner)
+        return run_as.drop(self._owner, self._gid)
 
     def explain(self) -> CannotStart:
         """Why it did not start, from the end of its log."""
         return self._explained(self._tail(max(0, self._log.stat().st_size - 8192)) if self._log.exists() else "")
+
+    @property
+    def _gid(self) -> int | None:
+        return grp.getgrnam(self._group).gr_gid if isinstance(self._group, str) else self._group
 
     @property
     def _access(self) -> Path:
@@ -164,7 +176,8 @@ class Embedded:
         """PostgreSQL's user reaches its folders and programs; the modes of all folders above stay as they are."""
         if self._owner is None:
             return
-        os.chown(self._sockets, self._owner.pw_uid, self._owner.pw_gid)
+        os.chown(self._sockets, self._owner.pw_uid, self._owner.pw_gid if self._gid is None else self._gid)
+        self._sockets.chmod(0o700 if self._gid is None else 0o750)
         for path in (self._folder.parent, self._sockets):
             if not run_as.can_reach(self._owner, path):
                 raise CannotStart(

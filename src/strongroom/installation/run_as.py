@@ -10,14 +10,16 @@ from typing import Any, Final
 from strongroom.installation.problems import CannotStart
 
 VARIABLE: Final = "STRONGROOM_PG_USER"
+USERS: Final = ("strongroom-db", "postgres", "nobody")
+"""`strongroom init` makes the first."""
 
 
 def unprivileged() -> pwd.struct_passwd | None:
-    """None where we are not root; for root the user named in STRONGROOM_PG_USER, else `postgres` or `nobody`."""
+    """None where we are not root; for root the user named in STRONGROOM_PG_USER, else the first of `USERS`."""
     if os.getuid() != 0:
         return None
     named = os.environ.get(VARIABLE)
-    for name in (named,) if named else ("postgres", "nobody"):
+    for name in (named,) if named else USERS:
         with contextlib.suppress(KeyError):
             found = pwd.getpwnam(name)
             if found.pw_uid == 0:
@@ -30,9 +32,10 @@ def unprivileged() -> pwd.struct_passwd | None:
     )
 
 
-def drop(owner: pwd.struct_passwd | None) -> dict[str, Any]:
-    """Popen's arguments that give up root: uid, gid, and every other group."""
-    return {} if owner is None else {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
+def drop(owner: pwd.struct_passwd | None, group: int | None = None) -> dict[str, Any]:
+    """Popen's arguments that give up root: uid, gid, and every other group but `group`."""
+    groups = [] if group is None else [group]
+    return {} if owner is None else {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": groups}
 
 
 def can_reach(owner: pwd.struct_passwd | None, path: Path) -> bool:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from strongroom.installation import leftovers, neighbours
 from strongroom.installation.problems import CannotStart
-from strongroom.installation.process_flags import die_with_parent
+from strongroom.installation.process_flags import Life, die_with_parent
 
 PASSED_ON: Final = ("PATH", "LANG", "LC_ALL", "HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "VIRTUAL_ENV",
                     "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")  # fmt: skip
@@ -36,6 +36,7 @@ class Process:
 
     `ready` is asked until true; `needs_ready_line` instead gives the child a descriptor as `{ready}` in its arguments.
     `prepare` runs before each start, also after a death. `force_with` follows `stop_with` when that had no effect.
+    `life`: whom it becomes before its program begins.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Process:
     stop_with: signal.Signals = signal.SIGTERM
     force_with: signal.Signals = signal.SIGKILL
     popen: Mapping[str, Any] = field(default_factory=dict)
+    life: Life | None = None
     folder: str | None = None
     prepare: Callable[[], None] | None = None
     restarts: int = 0
@@ -188,7 +190,7 @@ class Supervisor:
             running = subprocess.Popen(
                 arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=process.folder,
                 env={**environment(), **process.environment}, pass_fds=descriptors, **process.popen,
-                preexec_fn=die_with_parent(process.stop_with),  # noqa: PLW1509 - nothing is loaded after the fork
+                preexec_fn=die_with_parent(process.stop_with, process.life),  # noqa: PLW1509 - nothing is loaded there
             )  # fmt: skip
             child = leftovers.Child(running.pid, neighbours.born(running.pid), int(process.stop_with))
             self._running[process.name] = _Life(running, time.monotonic(), child)

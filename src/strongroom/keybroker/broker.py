@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sys
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -83,6 +84,7 @@ class Broker:
         self.journal = Journal(journal, keys, origin=self.origin, rehearsal=self.rehearsal)
         self.budgets = Budgets(settings.limits)
         self.wants_rebirth = False
+        self.strangers = 0
         self._appended: set[bytes] = set()
         self._house: dict[tuple[HouseKind, int], bytes] = {}
         self._steps = clock.steps()
@@ -93,6 +95,12 @@ class Broker:
         recent = self.watch.state.now - WINDOW
         self.journal.read_back(lambda entry: self.budgets.recount(entry) if entry.at > recent else None)
         self._check_outside(journal, outside)
+
+    def stranger(self, uid: int) -> None:
+        """Somebody of a uid that is nobody's connected and was refused: counted for STATUS, named in the log (ES-3)."""
+        self.strangers += 1
+        if self.strangers & (self.strangers - 1) == 0:  # at 1, 2, 4, 8 …: a flood does not fill the disk
+            sys.stderr.write(f"keybroker: uid {uid} connected and was refused ({self.strangers} so far)\n")
 
     def appended(self, entry: Entry) -> None:
         """The sequencer was quicker than the act the entry speaks of: that act may still use it, once."""

@@ -1,4 +1,4 @@
-"""Sockets of the broker: channels that hand out connections, the terminal's named socket, and framed requests.
+"""Sockets of the broker: channels that hand out connections, named sockets that tell by uid, and framed requests.
 
 One thread. A peer that is slow, silent or sends nonsense holds up nobody: its bytes wait in its own buffer.
 """
@@ -7,7 +7,7 @@ import os
 import selectors
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -36,11 +36,15 @@ class _Connection:
 
 
 class Listener:
-    """Serves until `stop`. `tick` is called between requests; a true answer ends `serve` at the next idle moment."""
+    """Serves until `stop`. `tick` is called between requests; a true answer ends `serve` at the next idle moment.
 
-    def __init__(self, handle: Handle, tick: Callable[[], bool]) -> None:
+    `stranger` is told each uid that connected and is nobody's: the connection is closed unread (ES-3).
+    """
+
+    def __init__(self, handle: Handle, tick: Callable[[], bool], stranger: Callable[[int], None]) -> None:
         self._handle = handle
         self._tick = tick
+        self._stranger = stranger
         self._selector = selectors.DefaultSelector()
         self._connections: set[int] = set()
         self._stopping = False
@@ -53,16 +57,24 @@ class Listener:
 
     def add_terminal(self, path: Path) -> None:
         """The named socket for people at this machine: mode 0600, and the asker's uid must be ours or root's."""
+        self._listen(path, {os.getuid(): Peer.TERMINAL, 0: Peer.TERMINAL}, mask=0o177)
+
+    def add_peers(self, path: Path, uids: Mapping[int, Peer]) -> None:
+        """The named socket of service grade. Anybody may knock, so that strangers are counted; the uid decides."""
+        self._listen(path, uids, mask=0o111)
+
+    def _listen(self, path: Path, uids: Mapping[int, Peer], *, mask: int) -> None:
+        """Bound under its own name, by which the system shows it; who knocks in the moment without one tries again."""
         path.unlink(missing_ok=True)
         server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        mask = os.umask(0o177)
+        before = os.umask(mask)
         try:
             server.bind(str(path))
         finally:
-            os.umask(mask)
-        server.listen(8)
+            os.umask(before)
+        server.listen(64)
         server.setblocking(False)
-        self._selector.register(server, selectors.EVENT_READ, lambda _: self._accepted(server))
+        self._selector.register(server, selectors.EVENT_READ, lambda _: self._accepted(server, uids))
 
     def serve(self) -> None:
         """Answer until `stop` is called or a tick says that the process wants to be reborn."""
@@ -105,12 +117,19 @@ class Listener:
             self._register(ours, peer)
         theirs.close()
 
-    def _accepted(self, server: socket.socket) -> None:
-        accepted, _ = server.accept()
-        if _uid_of(accepted) not in (os.getuid(), 0) or len(self._connections) >= MOST_CONNECTIONS:
+    def _accepted(self, server: socket.socket, uids: Mapping[int, Peer]) -> None:
+        try:
+            accepted, _ = server.accept()
+        except OSError:  # who knocked is gone
+            return
+        uid = _uid_of(accepted)
+        peer = uids.get(uid)
+        if peer is None:
+            self._stranger(uid)
+        if peer is None or len(self._connections) >= MOST_CONNECTIONS:
             accepted.close()
             return
-        self._register(accepted, Peer.TERMINAL)
+        self._register(accepted, peer)
 
     def _register(self, connected: socket.socket, peer: Peer) -> None:
         connected.setblocking(False)

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import fcntl
 import os
+import pwd
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -44,10 +45,13 @@ def parser(program: str) -> argparse.ArgumentParser:
     new.add_argument("--passphrase-fd", type=int, help="descriptor to read the passphrase from")
     serve_.add_argument("--channel", action="append", default=[], metavar="PEER:FD", help="web, worker or inspector")
     serve_.add_argument("--socket", type=Path, help="named socket for the terminal")
+    serve_.add_argument("--peers", type=Path, help="named socket for peers that are told apart by uid")
+    serve_.add_argument("--peer", action="append", default=[], metavar="PEER:USER", help="who is whose user or uid")
     serve_.add_argument("--config", type=Path, help="broker.toml: lower lives, lower budgets")
     serve_.add_argument("--outside-checkpoint", type=Path, help="signed head kept elsewhere, to extend")
     serve_.add_argument("--ready-fd", type=int, help="descriptor to write a line to when serving")
     serve_.add_argument("--resume-fd", type=int, help=argparse.SUPPRESS)
+    serve_.add_argument("--strangers", type=int, default=0, help=argparse.SUPPRESS)
     return root
 
 
@@ -87,6 +91,7 @@ def _serve(
             keys=options.keys, journal=options.journal, clock=clock, mode=mode,
             settings=read_settings(options.config), outside=outside, reached=reached,
         )  # fmt: skip
+        broker.strangers = options.strangers
         if options.resume_fd is not None:
             broker.unlock_with(rebirth.take(options.resume_fd))
             broker.tick()
@@ -95,6 +100,7 @@ def _serve(
             if options.unlock_file is not None:
                 broker.unlock(Unlocks.FILE, _read_private(options.unlock_file))
         reborn = _answer(broker, options)
+        options.strangers = broker.strangers
         secret = broker.ring.unlock_secret() if reborn else b""
         broker.close()
         if not reborn:
@@ -112,12 +118,16 @@ def _answer(broker: Broker, options: argparse.Namespace) -> bool:
             broker.tick()
         return broker.wants_rebirth
 
-    listener = Listener(lambda asker, verb, arguments: verbs.handle(broker, asker, verb, arguments), tick)
+    listener = Listener(
+        lambda asker, verb, arguments: verbs.handle(broker, asker, verb, arguments), tick, broker.stranger
+    )
     for channel in options.channel:
         peer, _, descriptor = channel.partition(":")
         listener.add_channel(os.dup(int(descriptor)), Peer[peer.upper()])
     if options.socket is not None:
         listener.add_terminal(options.socket)
+    if options.peers is not None:
+        listener.add_peers(options.peers, _uids(options.peer))
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: listener.stop())
     if options.ready_fd is not None:
@@ -130,7 +140,8 @@ def _answer(broker: Broker, options: argparse.Namespace) -> bool:
 
 def _be_reborn(options: argparse.Namespace, module: str, arguments: list[str], secret: bytes) -> None:
     keep = [int(channel.partition(":")[2]) for channel in options.channel]
-    again = _without(_without(arguments, "--resume-fd"), "--ready-fd")
+    again = _without(_without(_without(arguments, "--resume-fd"), "--ready-fd"), "--strangers")
+    again += ["--strangers", str(options.strangers)]
     if secret:
         descriptor = rebirth.hold(secret)
         keep.append(descriptor)
@@ -138,6 +149,22 @@ def _be_reborn(options: argparse.Namespace, module: str, arguments: list[str], s
     elif options.unlock_file is not None:
         again = _without(again, "--unlock-file")  # it was locked by a person: it stays locked
     rebirth.again(module, again, keep)
+
+
+def _uids(pairs: list[str]) -> dict[int, Peer]:
+    """Whose uid is whose. A uid that stood for two peers would have the rights of both."""
+    found: dict[int, Peer] = {}
+    for pair in pairs:
+        name, _, user = pair.partition(":")
+        if name.upper() not in Peer.__members__:
+            raise ValueError(f"--peer {pair}: say PEER:USER with web, worker or inspector")
+        try:
+            uid = int(user) if user.isdecimal() else pwd.getpwnam(user).pw_uid
+        except KeyError:
+            raise ValueError(f"--peer {pair}: there is no such user") from None
+        if found.setdefault(uid, Peer[name.upper()]) is not Peer[name.upper()]:
+            raise ValueError(f"--peer {pair}: this uid is another peer's too")
+    return found
 
 
 @contextlib.contextmanager
@@ -167,11 +194,16 @@ def _secret(options: argparse.Namespace) -> tuple[Unlocks, bytes]:
 
 
 def _read_private(path: Path) -> bytes:
-    """A secret file: ours, not a link, readable by nobody else, at least 32 bytes."""
+    """A secret file: ours, not a link, readable by nobody else, at least 32 bytes.
+
+    A service manager keeps its own and lets its service read by an access list, which shows as the group's mode.
+    """
+    handed = os.environ.get("CREDENTIALS_DIRECTORY") == str(path.parent)
+    owners, others = ((os.getuid(), 0), 0o007) if handed else ((os.getuid(),), 0o077)
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         state = os.fstat(file.fileno())
-        if state.st_mode & 0o077 or state.st_uid != os.getuid():
+        if state.st_mode & others or state.st_uid not in owners:
             raise ValueError(f"{path.name}: a secret file belongs to this user and has mode 0600 (chmod 600)")
         data = file.read(MOST_SECRET)
     if len(data) < 32:

@@ -70,7 +70,7 @@ def _status(broker: Broker, _: Asker, arguments: Sequence[bytes]) -> Values:
     journal = broker.journal
     return [
         *wire.told(broker.told()), broker.origin.encode(), u64(journal.size), journal.root(),
-        u64(journal.signed_size), u32(broker.destroyed_through()), keys,
+        u64(journal.signed_size), u32(broker.destroyed_through()), keys, u64(broker.strangers),
     ]  # fmt: skip
 
 

@@ -21,13 +21,13 @@ _SIZE: Final = 4096
 
 
 class RehearsalClock:
-    """`formats.clock.Clock` over the shared file."""
+    """`formats.clock.Clock` over the shared file. `acknowledges`: this process writes what it did, the worker alone."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, acknowledges: bool = False) -> None:
         self._system = SystemClock()
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(path, (os.O_RDWR if acknowledges else os.O_RDONLY) | os.O_CLOEXEC)
         try:
-            self._memory = mmap.mmap(descriptor, _SIZE)
+            self._memory = mmap.mmap(descriptor, _SIZE, access=mmap.ACCESS_WRITE if acknowledges else mmap.ACCESS_READ)
         finally:
             os.close(descriptor)
         if self._memory[:8] != _MAGIC:
@@ -71,7 +71,7 @@ class ClockDriver(RehearsalClock):
             offset = 0 if start is None else int((start - SystemClock().wall()) * 1000)
             aside.write_bytes(_HEADER.pack(_MAGIC, 0, offset, 0, 0).ljust(_SIZE, b"\0"))
             aside.rename(path)
-        super().__init__(path)
+        super().__init__(path, acknowledges=True)
         self._after_reboot()
 
     def step(self, seconds: float) -> int:

@@ -10,16 +10,21 @@ import time
 from pathlib import Path
 from typing import Final, Self
 
+from strongroom.formats.grade import Role
 from strongroom.formats.secret import Secret
+from strongroom.installation import layout
+from strongroom.installation.commands import LIVE, Entries
 from strongroom.installation.configuration import load
+from strongroom.installation.description import Listener
 from strongroom.installation.folders import Folders
+from strongroom.installation.inspector.listeners import listening
 from strongroom.installation.problems import CannotStart
-from strongroom.installation.running import Entries, Running
-from strongroom.installation.supervisor import Process
+from strongroom.installation.running import Running
 from strongroom.rehearsal.clock import ClockDriver
 from strongroom.rehearsal.marketplace.business import MARKETPLACES
 from strongroom.rehearsal.marketplace.control import Control
 from strongroom.rehearsal.sample_people import FILE
+from strongroom.rehearsal.sample_shop import PRINTER_URI
 from strongroom.rehearsal.worker import SLOT, TELL_SLOT, WATCH_SLOT
 
 CLIENT_ID: Final = "amzn1.application-oa2-client.rehearsal"
@@ -60,7 +65,7 @@ class Rehearsal:
     @property
     def control(self) -> Control:
         """What makes things happen at the simulated Amazon."""
-        return Control(self.folders.run / "marketplace.sock")
+        return Control(self.folders.amazon_sockets / "control.sock")
 
     def start(self) -> None:
         """Everything, in order of dependence; returns when it serves."""
@@ -68,6 +73,8 @@ class Rehearsal:
         if not unlock.exists():
             unlock.touch(mode=0o600)
             unlock.write_bytes(os.urandom(32))
+        self._move_people()
+        self.running.describe(*self._listeners())
         self._start_marketplace()
         self._start_printer()
         self._start_mail()
@@ -78,6 +85,7 @@ class Rehearsal:
         self.running.run("web", ["-m", "strongroom.rehearsal.sample_people"])
         self.running.start_website()
         self.running.start_worker()
+        self.running.start_inspector()
         self.running.run("web", ["-m", "strongroom.rehearsal.sample_shop"])
 
     def keep_office(self) -> None:
@@ -119,17 +127,20 @@ class Rehearsal:
                 self.folders.keep_credential(credential, secret)
                 (folder / name).touch(mode=0o600)
                 (folder / name).write_text(secret.text(), encoding="utf-8")
-        self.running.supervisor.start(
-            Process(
-                "marketplace",
-                [sys.executable, "-m", "strongroom.rehearsal.marketplace", "--folder", str(folder), "--control",
-                 str(self.folders.run / "marketplace.sock"), "--clock", str(self.folders.data / "clock"), "--port",
-                 str(self._marketplace_port), "--seed", str(self._seed), "--start", str(self._begin),
-                 "--orders-per-day", str(self._orders_per_day), "--hands-off",
-                 str(self._begin + self._hands_off * 86_400), "--client-id", CLIENT_ID, "--ready-fd", "{ready}"],
-                needs_ready_line=True,
-            )
+        self._start(
+            "marketplace",
+            "-m", "strongroom.rehearsal.marketplace", "--folder", str(folder), "--control",
+            str(self.folders.amazon_sockets / "control.sock"), "--clock", str(self.folders.data / "clock"), "--port",
+            str(self._marketplace_port), "--seed", str(self._seed), "--start", str(self._begin),
+            "--orders-per-day", str(self._orders_per_day), "--hands-off", str(self._begin + self._hands_off * 86_400),
+            "--client-id", CLIENT_ID, "--ready-fd", "{ready}",
         )  # fmt: skip
+
+    def _start(self, name: str, *arguments: str) -> None:
+        """A process of the simulated world, as its own user."""
+        layout.settle(self.folders, self.running.who)
+        process = self.running.process(name, Role.AMAZON, [sys.executable, *arguments], needs_ready_line=True)
+        self.running.supervisor.start(process)
 
     @property
     def printer_address(self) -> str:
@@ -139,21 +150,20 @@ class Rehearsal:
     def printer(self, word: str) -> int:
         """Ask the printer for a fault by name, or for `printed`; how many labels it printed so far."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connected:
-            connected.connect(str(self.folders.run / "printer.sock"))
+            connected.connect(str(self.folders.amazon_sockets / "printer.sock"))
             connected.sendall(f"{word}\n".encode())
             return int(connected.recv(64))
 
     def _start_printer(self) -> None:
         folder = self.folders.data / "printer"
-        self.running.supervisor.start(
-            Process(
-                "printer",
-                [sys.executable, "-m", "strongroom.rehearsal.printer", "--folder", str(folder), "--control",
-                 str(self.folders.run / "printer.sock"), "--port", str(self._printer_port), "--ready-fd", "{ready}"],
-                needs_ready_line=True,
-            )
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self._start(
+            "printer",
+            "-m", "strongroom.rehearsal.printer", "--folder", str(folder), "--control",
+            str(self.folders.amazon_sockets / "printer.sock"), "--port", str(self._printer_port), "--ready-fd",
+            "{ready}",
         )  # fmt: skip
-        (self.folders.data / "printer" / "uri").write_text(
+        (self.folders.data / PRINTER_URI).write_text(
             f"ipps://localhost:{self._printer_port}/ipp/print", encoding="utf-8"
         )
 
@@ -170,29 +180,30 @@ class Rehearsal:
             self.folders.keep_credential("mail-password", secret)
             (folder / "password").touch(mode=0o600)
             (folder / "password").write_text(secret.text(), encoding="utf-8")
-        self.running.supervisor.start(
-            Process(
-                "mail",
-                [sys.executable, "-m", "strongroom.rehearsal.mail", "--folder", str(folder), "--port",
-                 str(self._mail_port), "--page-port", str(self._mail_page_port), "--ready-fd", "{ready}"],
-                needs_ready_line=True,
-            )
+        self._start(
+            "mail",
+            "-m", "strongroom.rehearsal.mail", "--folder", str(folder), "--port", str(self._mail_port), "--page-port",
+            str(self._mail_page_port), "--ready-fd", "{ready}",
         )  # fmt: skip
 
     def _configure(self, port: int) -> None:
         """The rehearsal's `strongroom.toml`: what points at Amazon live points at the simulator here."""
         here = f"https://localhost:{self._marketplace_port}"
         places = ", ".join(f'"{id_}"' for id_, _, _ in MARKETPLACES.values())
+        # A rehearsal is about us, not about this machine: what listened before it began is the machine's own.
+        others = ", ".join(f'"{one}"' for one in listening())
         self.folders.configuration.write_text(
             '[company]\nname = "Quillmarsh Toys"\ncountry = "GB"\n'
             'address = ["Unit 4, Wharf Road"]\ncity = "Quillmarsh"\npostcode = "QM1 2AB"\nphone = "+44 7700 900100"\n'
-            'contacts = ["despatch@quillmarsh.invalid"]\n\n'
+            'contacts = ["despatch@quillmarsh.invalid"]\n'
+            f"sells_to = {json.dumps(list(MARKETPLACES))}\n\n"
             f'[web]\nport = {port}\n\n[marketplace]\nendpoint = "{here}"\n'
             f'login_endpoint = "{here}/auth/o2/token"\nca_file = "{self.folders.marketplace / "ca.pem"}"\n'
             f'region = "eu"\nmarketplaces = [{places}]\nclient_id = "{CLIENT_ID}"\n\n'
             f'[mail]\nhost = "localhost"\nport = {self._mail_port}\nsecurity = "starttls"\nusername = "strongroom"\n'
             f'from = "strongroom@quillmarsh.invalid"\nca_file = "{self.folders.data / "mail" / "ca.pem"}"\n'
-            'directors = ["board@quillmarsh.invalid"]\n',
+            'directors = ["board@quillmarsh.invalid"]\n\n'
+            f"[network]\nother_listeners = [{others}]\n",
             encoding="utf-8",
         )
 
@@ -205,8 +216,26 @@ class Rehearsal:
             ("-m", "strongroom.rehearsal.serve"),
             ("-m", "strongroom.rehearsal.worker"),
             ("-m", "strongroom.website.migrate"),
+            (*LIVE.inspector, "--tick", "0.5", "--rest", "2"),
             {"STRONGROOM_REHEARSAL_CLOCK": clock, **loud},
         )
+
+    def _move_people(self) -> None:
+        """In rehearsals of before, the sample people's file lay where the website's own user may not write."""
+        old = self.folders.data / "sample-people.json"
+        if old.exists():
+            web = self.running.who.roles[Role.WEB]
+            os.chown(old, web.uid, web.gid)
+            old.rename(self.folders.data / FILE)
+
+    def _listeners(self) -> list[Listener]:
+        """What the simulated world listens on: ours too, and listed."""
+        ports = (self._marketplace_port, self._printer_port, self._mail_port, self._mail_page_port)
+        sockets = ("control.sock", "printer.sock")
+        return [
+            *(Listener("tcp", "127.0.0.1", port, Role.AMAZON) for port in ports),
+            *(Listener("unix", str(self.folders.amazon_sockets / name), 0, Role.AMAZON) for name in sockets),
+        ]
 
     def _remember_begin(self) -> float:
         """When business began, kept so that a restart has the same world."""

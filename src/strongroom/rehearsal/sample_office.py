@@ -1,4 +1,4 @@
-"""`python -m strongroom.rehearsal.sample_office`: the office's part of a rehearsal: duties done, clauses with owners.
+"""`python -m strongroom.rehearsal.sample_office`: the office's part of a rehearsal: duties done, pages published.
 
 Everything goes through the verbs that pages use, by the sample person whose duty it is.
 """
@@ -35,6 +35,7 @@ def main() -> int:
     _do_duties(people)
     _own_clauses(people)
     _answer_alarms(people["security"])
+    _publish(people["security"])
     return 0
 
 
@@ -78,6 +79,17 @@ def _answer_alarms(security: Any) -> None:
             number=case.number, decision="dismissed", by=security,
             words="Looked into during the rehearsal: what raised it was part of it, and nothing was lost.",
         )  # fmt: skip
+
+
+def _publish(security: Any) -> None:
+    """The public pages say what runs; once for each version of the policy."""
+    from strongroom.policy.clauses import terms  # noqa: PLC0415
+    from strongroom.policy.data_governance import actions, publication  # noqa: PLC0415
+    from strongroom.website.published import company  # noqa: PLC0415
+
+    served = publication.facts(company.data())
+    if served is None or served["version"] != terms.in_force().number:
+        actions.publish(publisher=company.here(), data=company.data(), by=security)
 
 
 if __name__ == "__main__":

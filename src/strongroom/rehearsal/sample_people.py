@@ -28,7 +28,8 @@ NAMES: Final = {
     "auditor": "Maren Tolley",
 }
 """By e-mail name: a role, and a number where there are several of it. The first two have nobody to approve them."""
-FILE: Final = "sample-people.json"
+FILE: Final = "website/sample-people.json"
+"""In the folder of those who make them, the website's."""
 
 
 def main() -> int:

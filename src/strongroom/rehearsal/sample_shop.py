@@ -15,6 +15,8 @@ from strongroom.website.process import begin
 
 BINS: Final = ("A-01-1", "A-03-2", "B-02-4", "B-07-1", "C-01-3", "C-05-2")
 PRINTER: Final = "P-01"
+PRINTER_URI: Final = "printer-uri"
+"""In the data folder: where the rehearsal's printer listens."""
 PLACES: Final = (
     ("Server room", "server room", "Locked door, two keys with a register, camera at the door"),
     ("Bench 1", "bench", "Warehouse for staff only, badge at the gate"),
@@ -81,7 +83,7 @@ def _printer(folder: Path) -> None:
     from strongroom.policy.encryption_and_storage import printers  # noqa: PLC0415
     from strongroom.policy.encryption_and_storage.models import Printer  # noqa: PLC0415
 
-    uri = (folder / "uri").read_text(encoding="utf-8")
+    uri = folder.with_name(PRINTER_URI).read_text(encoding="utf-8")
     pem = (folder / "server.pem").read_text(encoding="ascii").split("-----END CERTIFICATE-----")[0]
     der = ssl.PEM_cert_to_DER_cert(pem + "-----END CERTIFICATE-----\n")
     fingerprint = hashlib.sha256(der).digest()

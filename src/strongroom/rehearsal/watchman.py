@@ -25,10 +25,9 @@ class Watchman:
     """Asks the process. Use as a context manager."""
 
     def __init__(self, rehearsal: Rehearsal) -> None:
-        channel = rehearsal.running.channels["web"].peers.fileno()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "strongroom.rehearsal.watchman"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            env=rehearsal.running.environment("web"), pass_fds=[channel], text=True,
+            text=True, **rehearsal.running.as_role("web"),
         )  # fmt: skip
 
     def __enter__(self) -> Self:

@@ -17,7 +17,7 @@ REST: Final = 0.02
 
 
 def main() -> int:
-    clock = RehearsalClock(Path(os.environ["STRONGROOM_REHEARSAL_CLOCK"]))
+    clock = RehearsalClock(Path(os.environ["STRONGROOM_REHEARSAL_CLOCK"]), acknowledges=True)
     return run(
         clock, poll_every=POLL_EVERY, rest=REST, after_round=lambda steps: clock.acknowledge(SLOT, steps),
         after_watch=lambda steps: clock.acknowledge(WATCH_SLOT, steps),

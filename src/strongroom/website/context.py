@@ -27,6 +27,7 @@ NAVIGATION: Final = (
     ("people", "People", Permission.PEOPLE_READ),
     ("marketplace", "Marketplace", Permission.MARKETPLACE_READ),
     ("registers", "Registers", Permission.REGISTERS_READ),
+    ("policy-office", "Policy", Permission.POLICY_ANSWER),
 )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import django
 
-FILE = "first-administrator"
+FILE = "website/first-administrator"
 
 
 def main(arguments: list[str]) -> int:

@@ -71,7 +71,7 @@ class Headers:
         response = self._respond(request)
         for name, value in FIXED.items():
             response.headers.setdefault(name, value)
-        response.headers["Content-Security-Policy"] = POLICY.format(nonce=nonce)
+        response.headers.setdefault("Content-Security-Policy", POLICY.format(nonce=nonce))  # documents allow less
         if not request.path.startswith("/static/"):
             response.headers["Cache-Control"] = "no-store, max-age=0"
         return response

@@ -9,6 +9,8 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings
 
+from strongroom.installation.process_flags import harden
+
 APPLICATION = "strongroom.website.wsgi:application"
 
 
@@ -20,6 +22,7 @@ def main(arguments: list[str], application: str = APPLICATION) -> int:
     parser.add_argument("--key", type=Path, required=True)
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args(arguments)
+    harden()  # this process too: it keeps the server's key, and its workers hold what is opened
     # A fork keeps the channel to the key broker open; a spawned worker would lose its descriptor.
     multiprocessing.set_start_method("fork")
     Granian(

@@ -5,6 +5,7 @@ Nothing here turns a control off, and DEBUG is never on: a traceback page would 
 
 import json
 import os
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,8 @@ def _database() -> dict[str, Any]:
 
 
 DEBUG = False
-SECRET_KEY = _credential("django-secret-key")
+# The website alone signs what it later reads (sessions). The worker may not read that key, and needs one to start.
+SECRET_KEY = _credential("django-secret-key") if ROLE == "web" else secrets.token_urlsafe(48)
 ALLOWED_HOSTS = os.environ.get("STRONGROOM_HOSTS", "localhost,127.0.0.1").split(",")
 INSTALLED_APPS = [
     "django.contrib.contenttypes",

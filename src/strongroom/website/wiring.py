@@ -19,6 +19,7 @@ SECTIONS: Final = (
     "strongroom.policy.encryption_and_storage",
     "strongroom.policy.access_management",
     "strongroom.policy.retention_and_recovery",
+    "strongroom.policy.data_governance",
     "strongroom.policy.incident_response",
 )
 CONTROLLED: Final = (
@@ -34,6 +35,7 @@ PAGES: Final = (
     "strongroom.policy.retention_and_recovery.urls",
     "strongroom.policy.obligations.channels.urls",
     "strongroom.website.wall.urls",
+    "strongroom.website.published.urls",
     "strongroom.application.despatch.urls",
     "strongroom.application.lookup.urls",
     "strongroom.application.receipt.urls",

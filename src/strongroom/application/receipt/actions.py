@@ -207,6 +207,7 @@ def _journal_end(order: Order, before: Known | None) -> None:
             subject=order.ref,
             due_at=order.cancelled_at + terms.span("forget_cancelled_after"),
             by=Actor.RECEIPT,
+            opened_at=order.cancelled_at,
         )
 
 

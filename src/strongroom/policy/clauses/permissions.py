@@ -40,6 +40,7 @@ class Permission(StrEnum):
     PEOPLE_APPROVE = "people:grant:approve"
     PEOPLE_MANAGE = "people:person:manage"
     PEOPLE_READ = "people:person:read"
+    POLICY_ANSWER = "policy:answer:read"
     POLICY_OWN = "policy:clause:own"
     PRINTERS_MANAGE = "printers:printer:manage"
     PRINTERS_READ = "printers:printer:read"
@@ -82,6 +83,7 @@ NUMBERS = {
     Permission.DEVICES_MANAGE: 30,
     Permission.CASES_READ: 31,
     Permission.CASES_DECIDE: 32,
+    Permission.POLICY_ANSWER: 40,
 }
 """What the journal says for each; never change or reuse one."""
 

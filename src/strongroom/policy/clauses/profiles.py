@@ -1,7 +1,8 @@
 """Profiles: dated, versioned TOML that says the policy's terms and duties. Here they are read, and every mistake told.
 
-Three come with Strongroom: `the-entertainer` (the published policy), `amazon-2026` (what Amazon is known to ask) and
-`strongroom` (our own numbers that keep the others' promises). A company adds files of its own; none needs code.
+Four come with Strongroom: `the-entertainer` (the published policy), `amazon-2026` (what Amazon is known to ask),
+`strongroom` (our own numbers that keep the others' promises) and `laws` (of data protection). A company adds files of
+its own; none needs code.
 """
 
 import difflib
@@ -14,17 +15,19 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
-from strongroom.policy.clauses import values
+from strongroom.policy.clauses import laws, values
 from strongroom.policy.clauses.clauses import all_clauses
+from strongroom.policy.clauses.laws import Law
 from strongroom.policy.clauses.values import Bad, Cadence, Kind, Span, Stricter, Value
 
-BUILT_IN: Final = ("the-entertainer", "amazon-2026", "strongroom")
+BUILT_IN: Final = ("the-entertainer", "amazon-2026", "strongroom", "laws")
 OWNERS: Final = ("administrator", "manager", "security", "director")
 """Roles that own duties; the director, where nobody has that role, is the manager."""
 EVENTS: Final = (
     "installation", "receipt", "fulfilment", "delivery", "cancellation", "request", "suspicion", "detection", "leaving",
     "role change", "major change", "exposure", "release", "collection", "last change", "issue", "lock", "order done",
     "start of the day", "death of the key", "end of the agreement", "organisational change", "new vendor", "question",
+    "change of terms",
 )  # fmt: skip
 """What a term may be counted from, or a duty start on."""
 SCOPES: Final = ("data", "role", "system", "recipient", "account")
@@ -100,6 +103,7 @@ class Profile:
     source: str
     terms: tuple[Said, ...]
     duties: tuple[Duty, ...] = ()
+    laws: tuple[Law, ...] = ()
     text: str = field(default="", repr=False, compare=False)
 
     @property
@@ -146,6 +150,7 @@ class _Reader:
         self._file, self._text = file, text
         self._known = {said.name: said for each in beside for said in each.terms}
         self._duties = {duty.name for each in beside for duty in each.duties}
+        self._laws = {law.id for each in beside for law in each.laws}
         self.mistakes: list[Mistake] = []
 
     def profile(self) -> Profile | None:
@@ -154,7 +159,7 @@ class _Reader:
         except tomllib.TOMLDecodeError as why:
             self._wrong(_line_said(str(why)), f"This is not TOML: {why}.", "Mend that line.")
             return None
-        self._only("", loaded, ("profile", "terms", "duties"))
+        self._only("", loaded, ("profile", "terms", "duties", "laws"))
         head = loaded.get("profile")
         if not isinstance(head, dict):
             self._wrong(0, "The table [profile] is missing.", "Begin with [profile]: id, version, from, source.")
@@ -163,10 +168,11 @@ class _Reader:
         terms = [*self._each("terms", loaded, self._terms)]
         self._known |= {said.name: said for said in terms}
         duties = [*self._each("duties", loaded, self._duty)]
+        laws_ = [*self._each("laws", loaded, self._law)]
         made = Profile(
             self._say("profile", head, "id", str, ""), self._say("profile", head, "version", int, 0),
             self._say("profile", head, "from", date, date.min), str(head.get("words", "")),
-            self._say("profile", head, "source", str, ""), tuple(terms), tuple(duties), self._text,
+            self._say("profile", head, "source", str, ""), tuple(terms), tuple(duties), tuple(laws_), self._text,
         )  # fmt: skip
         if made.version < 1 and not self.mistakes:
             self._wrong(line_of(self._text, "profile", "version"), "A version counts from 1.", "Say version = 1.")
@@ -195,13 +201,14 @@ class _Reader:
         if kind is None:
             return
         ways = values.DIRECTIONS[Kind(kind)]
-        way = self._one_of(where, table, "stricter", ways, known.stricter if known else ways[0])
-        if known and (kind != known.kind or way != known.stricter):
-            self._wrong(line_of(self._text, where, "kind"),
-                        f"{name} is a {known.kind}, {known.stricter} being stricter.",
+        as_known = known is not None and kind == known.kind
+        way = self._one_of(where, table, "stricter", ways, known.stricter if known and as_known else ways[0])
+        if known and (not as_known or way != known.stricter):
+            key = "stricter" if as_known else "kind"
+            self._wrong(line_of(self._text, where, key), f"{name} is a {known.kind}, {known.stricter} being stricter.",
                         "Say it the same way, or give it another name.")  # fmt: skip
             return
-        choices = tuple(table.get("choices", known.choices if known else ()))
+        choices = self._choices(where, table, known)
         base = Said(
             name, clause, Kind(kind), None, Stricter(way or ways[0]), choices,
             self._events(where, table, "counted_from"), self._scope(where, table.get("scope", {})),
@@ -209,9 +216,28 @@ class _Reader:
             str(self._one_of(where, table, "confidence", CONFIDENCES, "own")), str(table.get("words", "")),
         )  # fmt: skip
         said = [self._valued(where, base, table.get("value"), base.scope, "")]
-        said += [self._exception(where, base, exception) for exception in table.get("except", [])]
+        said += self._exceptions(where, base, table.get("except", []))
         if len(self.mistakes) == before:
             yield from (each for each in said if each is not None)
+
+    def _choices(self, where: str, table: dict[str, Any], known: Said | None) -> tuple[str, ...]:
+        """What a choice is among, strictest first. Where a profile said it before, no other may order it anew."""
+        said = table.get("choices", list(known.choices) if known else [])
+        if not isinstance(said, list) or not all(isinstance(each, str) for each in said) or len(set(said)) != len(said):
+            self._wrong(line_of(self._text, where, "choices"), "`choices` lists texts, the strictest first.",
+                        'Write choices = ["TLS 1.3", "TLS 1.2"].')  # fmt: skip
+            return ()
+        if known and tuple(said) != known.choices:
+            self._wrong(line_of(self._text, where, "choices"),
+                        f"The choices of this term are {', '.join(known.choices) or 'none'}, the strictest first.",
+                        "Leave `choices` out.")  # fmt: skip
+        return tuple(said)
+
+    def _exceptions(self, where: str, base: Said, said: Any) -> Iterator[Said | None]:
+        if not isinstance(said, list):
+            said = [said]  # told as an exception that is none
+        for exception in said:
+            yield self._exception(where, base, exception)
 
     def _exception(self, where: str, base: Said, exception: Any) -> Said | None:
         line = line_of(self._text, where, "except")
@@ -256,6 +282,16 @@ class _Reader:
             yield Duty(
                 name, clause, table["words"], cadence, term, str(owner), table["evidence"], table["late"], within
             )
+
+    def _law(self, name: str, table: dict[str, Any]) -> Iterator[Law]:
+        where = f"laws.{name}"
+        law, problems = laws.read(name, table, {said.name: said.kind for said in self._known.values()})
+        for problem in problems:
+            self._wrong(line_of(self._text, where, problem.key), problem.sentence, problem.remedy)
+        if name in self._laws:
+            self._wrong(line_of(self._text, where, "name"), f"There is a law {name} already.", "Give yours another id.")
+        elif not problems:
+            yield law
 
     def _cadence(self, where: str, table: dict[str, Any]) -> tuple[Cadence | None, str]:
         """A cadence said here, or the name of the term that says it."""
@@ -330,14 +366,15 @@ class _Reader:
 def line_of(text: str, where: str, key: str) -> int:
     """The line where a key of a table stands; the table's own where the key does not; 0 where neither does."""
     table, inside = 0, ""
+    whole = f"{where}.{key}" if where else key
     for number, line in enumerate(text.splitlines(), 1):
         plain = line.split("#", 1)[0].strip()
         if plain.startswith("["):
             inside = plain.strip("[] ").replace('"', "")
-            if inside in (where, f"{where}.{key}"):
+            if inside == whole or inside.startswith(f"{whole}."):
+                return number
+            if inside == where:
                 table = number
-                if inside != where:
-                    return number
         elif inside == where and plain.split("=", 1)[0].strip().strip('"') == key:
             return number
     return table

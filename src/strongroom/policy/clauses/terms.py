@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from strongroom.policy.clauses import profiles, values
 from strongroom.policy.clauses.clauses import all_clauses
+from strongroom.policy.clauses.laws import Law
 from strongroom.policy.clauses.profiles import Duty, Mistake, Profile, Said, Scope
 from strongroom.policy.clauses.values import Cadence, Kind, Span, Stricter, Value
 
@@ -90,6 +91,10 @@ class Terms:
             for profile in self.profiles
             for duty in profile.duties
         ]
+
+    def laws(self) -> list[Law]:
+        """Every data-protection law that a profile in force lists."""
+        return [law for profile in self.profiles for law in profile.laws]
 
     def span(self, name: str, **scope: str) -> Span:
         value = self.term(name, **scope).value

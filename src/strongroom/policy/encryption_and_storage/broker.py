@@ -33,7 +33,7 @@ class KeyOfDay:
 
 @dataclass(frozen=True)
 class State:
-    """What STATUS says. `living`: keys by account and day, house keys too."""
+    """What STATUS says. `living`: keys by account and day, house keys too; `strangers`: refused connections by uid."""
 
     told: Told
     origin: str
@@ -42,6 +42,7 @@ class State:
     signed_size: int
     destroyed_through: int
     living: tuple[LivingKey, ...]
+    strangers: int
 
 
 def time() -> Told:
@@ -50,7 +51,7 @@ def time() -> Told:
 
 def status() -> State:
     values = here().ask(Verb.STATUS)
-    told, (origin, size, root, signed, through, keys) = values[:4], values[4:10]
+    told, (origin, size, root, signed, through, keys, strangers) = values[:4], values[4:11]
     return State(
         wire.parse_told(told),
         origin.decode(),
@@ -59,6 +60,7 @@ def status() -> State:
         number(signed),
         number(through),
         tuple(wire.parse_living_key(key) for key in unpack(keys)),
+        number(strangers),
     )
 
 

@@ -14,6 +14,8 @@ from strongroom.formats.refused import Refused
 
 CHANNEL: Final = "STRONGROOM_BROKER_CHANNEL"
 """Environment variable that names the file descriptor of this process's channel."""
+SOCKET: Final = "STRONGROOM_BROKER_SOCKET"
+"""In service grade instead: the broker's named socket, where it knows this process by its uid (ADR 10)."""
 PATIENCE: Final = 5.0
 """Seconds to wait for an answer. The broker itself refuses after 2 what it cannot journal."""
 DIAL_PATIENCE: Final = 1.0
@@ -150,7 +152,8 @@ def here() -> Connection:
     """This thread's connection."""
     mine: Connection | None = getattr(_threads, "connection", None)
     if mine is None:
-        mine = _threads.connection = Connection(None if _path else _the_channel(), _path)
+        path = _path or os.environ.get(SOCKET)
+        mine = _threads.connection = Connection(None if path else _the_channel(), path)
     return mine
 
 

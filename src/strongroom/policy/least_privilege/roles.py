@@ -37,7 +37,7 @@ class RoleFacts:
 OFFICE: Final = frozenset(
     {
         May.WALL_READ, May.CHECKS_RUN, May.DUTIES_DO, May.REGISTERS_READ, May.APPROVALS_READ, May.APPROVALS_PROPOSE,
-        May.APPROVALS_GIVE,
+        May.APPROVALS_GIVE, May.POLICY_ANSWER,
     }
 )  # fmt: skip
 """What everybody who answers for the policy may do: read it, run its checks, do its duties, decide in twos."""
@@ -165,6 +165,7 @@ ROLES: dict[Role, RoleFacts] = {
                 May.APPROVALS_READ,
                 May.REGISTERS_READ,
                 May.CASES_READ,
+                May.POLICY_ANSWER,
             }
         ),
     ),

@@ -27,6 +27,12 @@ URGENT = frozenset(
         Kind.ACCOUNT_UNLOCKED,
         Kind.PERSON_CREATED,
         Kind.FIRST_ADMINISTRATOR,
+        Kind.APPROVAL_PROPOSED,
+        Kind.APPROVAL_GIVEN,
+        Kind.APPROVAL_DECLINED,
+        Kind.APPROVAL_USED,
+        Kind.TERMS_CHANGED,
+        Kind.POLICY_PUBLISHED,
     }
 )
 """Sequenced before the verb returns: right after the commit that wrote them."""

@@ -6,9 +6,10 @@ the company's own profiles as texts, and the digest of those that came with the 
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from django.db import transaction
@@ -18,7 +19,7 @@ from strongroom.formats.refused import Refused
 from strongroom.policy import definitions
 from strongroom.policy.clauses import profiles, terms
 from strongroom.policy.clauses.profiles import Mistake, Profile
-from strongroom.policy.clauses.terms import Term, Terms
+from strongroom.policy.clauses.terms import Terms
 from strongroom.policy.least_privilege import approvals
 from strongroom.policy.least_privilege.actions import reference_of
 from strongroom.policy.least_privilege.models import Approval, ApprovalKind, Person
@@ -26,8 +27,10 @@ from strongroom.policy.logging_and_monitoring import journal
 from strongroom.policy.logging_and_monitoring.models import SellingAccount
 from strongroom.policy.obligations import duties
 from strongroom.policy.obligations.actions import ObligationKind
-from strongroom.policy.obligations.models import Obligation, PolicyVersion
+from strongroom.policy.obligations.models import CheckDue, Obligation, PolicyVersion
 
+CHANGE: Final = "change of terms"
+"""The event that duties may start on."""
 LOOK_EVERY: Final = 2.0
 """Seconds for which a process believes the version it read."""
 
@@ -36,7 +39,7 @@ Texts = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Change:
-    """One term that a proposal would change. `was` or `becomes` is empty where the term is new or gone."""
+    """One thing that a proposal would change. `was` or `becomes` is empty where it is new or gone."""
 
     clause: str
     name: str
@@ -54,7 +57,7 @@ class InForce:
 
     def __call__(self) -> Terms:
         if self._terms is None or time.monotonic() - self._read_at > LOOK_EVERY:
-            newest = PolicyVersion.objects.order_by("-number").first()
+            newest = _newest()
             number = newest.number if newest is not None else 0
             if self._terms is None or self._terms.number != number:
                 self._terms = of_version(newest)
@@ -81,21 +84,20 @@ def lint(texts: Texts) -> tuple[list[Profile], list[Mistake]]:
     return company, [*mistakes, *terms.lint(company, profiles.built_in())]
 
 
-def content_of(texts: Texts) -> dict[str, object]:
-    """What a version keeps, and what two people approve."""
-    return {"profiles": dict(texts), "built in": {each.id: each.digest for each in profiles.built_in()}}
+def content_of(texts: Texts, *, follows: int) -> dict[str, object]:
+    """What a version keeps, and what two people approve. `follows`: the version that it was judged against."""
+    built_in = {each.id: each.digest for each in profiles.built_in()}
+    return {"profiles": dict(texts), "built in": built_in, "follows": follows}
 
 
 def changes(before: Terms, after: Terms) -> list[Change]:
-    """What would be different, in the policy's order."""
-    was = {(term.name, term.scope): term for term in before.all()}
-    becomes = {(term.name, term.scope): term for term in after.all()}
+    """What would be different, in the policy's order: terms, then duties, then laws."""
+    was, becomes = _said(before), _said(after)
     return [
-        Change(_clause(was.get(key), becomes.get(key)), key[0], _scope(key[1]), _words(was.get(key)),
-               _words(becomes.get(key)))
+        Change(*key, was.get(key, ("", None))[0], _other_words(was.get(key), becomes.get(key)))
         for key in [*was, *(key for key in becomes if key not in was)]
-        if _words(was.get(key)) != _words(becomes.get(key))
-    ]  # fmt: skip
+        if was.get(key) != becomes.get(key)
+    ]
 
 
 def moved_clocks(before: Terms, after: Terms) -> dict[str, int]:
@@ -113,47 +115,57 @@ def propose(*, texts: Texts, reason: str, by: Person) -> Approval:
     _, mistakes = lint(texts)
     if mistakes:
         raise Refused("GS-2", f"{mistakes[0]} ({len(mistakes)} in all; see `strongroom policy lint`.)")
+    before = of_version(_newest())
     after = Terms([*profiles.built_in(), *lint(texts)[0]])
-    if not changes(terms.in_force(), after) and _newest_texts() == dict(texts):
+    if not changes(before, after) and _texts(_newest()) == dict(texts):
         raise Refused("GS-2", "These profiles are in force already.")
-    number = terms.in_force().number + 1
-    return approvals.propose(
-        kind=ApprovalKind.TERMS, subject=f"policy version {number}", content=content_of(texts), reason=reason, by=by
-    )
+    content = content_of(texts, follows=before.number)
+    subject = f"policy version {before.number + 1}"
+    return approvals.propose(kind=ApprovalKind.TERMS, subject=subject, content=content, reason=reason, by=by)
 
 
 @transaction.atomic
 def put_in_force(*, approval: Approval, by: Person) -> PolicyVersion:
-    """An approved proposal becomes the next version; open clocks of retention move earlier with it, never later."""
+    """An approved proposal becomes the next version; open clocks of retention move earlier with it, never later.
+
+    Raises `Refused` where another version came in between: what was approved is the step from the one before.
+    """
     content = approvals.content_of(approval)
+    newest = _newest()
+    if content["follows"] != (newest.number if newest is not None else 0):
+        raise Refused("LP-1", "The policy has changed since this was proposed. Look at what is in force, propose anew.")
     approvals.use(id_=approval.pk, kind=ApprovalKind.TERMS, content=content, by=reference_of(by))
-    made = _append(content, by=reference_of(by), approval=approval)
-    for account in SellingAccount.objects.filter(id__gt=0).values_list("id", flat=True):
-        transaction.on_commit(lambda account=account: move_clocks(account=account))  # type: ignore[misc]
-    transaction.on_commit(lambda: duties.keep_open() and None)
-    return made
+    return _append(content, by=reference_of(by), approval=approval)
 
 
 @transaction.atomic
 def note_program(*, by: Actor = Actor.INSTALLER) -> PolicyVersion | None:
-    """At start: a program with other profiles of its own makes a new version with the company's kept; else nothing."""
-    newest = PolicyVersion.objects.order_by("-number").first()
+    """At start: a program with other profiles of its own makes a new version with the company's kept; else nothing.
+
+    Its terms may be stricter than those before, so clocks move as they do after an approval; where a process died
+    before it had moved them, they move now.
+    """
+    newest = _newest()
     mine = {each.id: each.digest for each in profiles.built_in()}
-    texts = json.loads(newest.content)["profiles"] if newest is not None else {}
     if newest is not None and json.loads(newest.content)["built in"] == mine:
+        _after(newest)
         return None
-    return _append(content_of(texts), by=by.reference, approval=None)
+    content = content_of(_texts(newest), follows=newest.number if newest is not None else 0)
+    return _append(content, by=by.reference, approval=None)
 
 
 @transaction.atomic
-def move_clocks(*, account: int) -> int:
-    """Every open clock of retention of one account to where the terms in force put it, if that is earlier."""
+def move_clocks(*, account: int, to: Terms) -> int:
+    """Every open clock of retention of one account to where these terms put it, if that is earlier; how many moved.
+
+    Idempotent. `to`: the terms of the new version themselves, since a process may believe the old ones for two seconds.
+    """
     moved = 0
     now = definitions.now()
     for kind, name in CLOCKS.items():
-        span = terms.in_force().span(name)
+        span = to.span(name)
         rows = Obligation.objects.open().select_for_update().filter(account_id=account, kind=kind)
-        for row in rows.order_by("due_at")[:50_000]:
+        for row in rows.order_by("id").iterator(chunk_size=5_000):
             due = max(span.after(_counted_from(row)), now)
             if due < row.due_at:
                 Obligation.objects.filter(account_id=account, id=row.id).update(due_at=due, next_at=due)
@@ -170,14 +182,14 @@ CLOCKS: Final = {
 
 
 def _counted_from(row: Obligation) -> datetime:
-    """What the clock runs from: its day, or when it was opened, which is when the order was done."""
+    """What the clock runs from: its day, or since when it runs, which is when the order was cancelled or done."""
     if row.kind == ObligationKind.FORGET_DAY:
         return definitions.moment(row.subject.int * 86_400_000)
     return row.opened_at
 
 
 def _append(content: Mapping[str, object], *, by: bytes, approval: Approval | None) -> PolicyVersion:
-    newest = PolicyVersion.objects.order_by("-number").first()
+    newest = _newest()
     number = newest.number + 1 if newest is not None else 1
     digest = approvals.digest(content)
     facts: dict[Fact, int | bytes] = {Fact.VERSION: number, Fact.HASH: digest}
@@ -189,12 +201,40 @@ def _append(content: Mapping[str, object], *, by: bytes, approval: Approval | No
         approval=approval.pk if approval is not None else None, entry=entry.id,
     )  # fmt: skip
     made.save(force_insert=True)
+    if newest is not None:  # before the first there was nothing public that could be wrong
+        duties.happened(CHANGE, by=by)
+    _after(made)
     return made
 
 
-def _newest_texts() -> dict[str, str]:
-    newest = PolicyVersion.objects.order_by("-number").first()
-    found: dict[str, str] = json.loads(newest.content)["profiles"] if newest is not None else {}
+def _after(made: PolicyVersion) -> None:
+    """What follows once it is committed: clocks move, duties have deadlines, the public pages are looked at (DG-4).
+
+    Each account has a transaction of its own; one that fails is caught up with at the worker's next start.
+    """
+    new = of_version(made)
+    for account in SellingAccount.objects.filter(id__gt=0).values_list("id", flat=True):
+        transaction.on_commit(partial(_move, account, new), robust=True)
+    transaction.on_commit(lambda: duties.keep_open() and None, robust=True)
+    transaction.on_commit(_look_at_the_pages, robust=True)
+
+
+def _move(account: int, to: Terms) -> None:
+    move_clocks(account=account, to=to)
+
+
+def _look_at_the_pages() -> None:
+    """The checks of DG-4 run now: what is published is older than what runs, and must not be called true for a day."""
+    CheckDue.objects.filter(check_id__startswith="DG-4.").update(wanted_at=definitions.now())
+
+
+def _newest() -> PolicyVersion | None:
+    return PolicyVersion.objects.order_by("-number").first()
+
+
+def _texts(version: PolicyVersion | None) -> dict[str, str]:
+    """The company's own profiles in a version."""
+    found: dict[str, str] = json.loads(version.content)["profiles"] if version is not None else {}
     return found
 
 
@@ -203,13 +243,20 @@ def _earlier_by(name: str, before: Terms, after: Terms) -> timedelta:
     return was.length() - becomes.length()
 
 
-def _words(term: Term | None) -> str:
-    return term.words or "none" if term is not None else ""
+def _said(of: Terms) -> dict[tuple[str, str, str], tuple[str, object]]:
+    """Everything that terms say, by clause, name and scope: in words, and what else would make it another thing."""
+    found: dict[tuple[str, str, str], tuple[str, object]] = {}
+    for term in of.all():
+        found[term.clause, term.name, term.scope_words] = (term.words or "none", None)
+    for duty in of.duties():
+        found[duty.clause, f"duty {duty.name}", ""] = (f"{duty.cadence}, by the {duty.owner}", duty)
+    for law in of.laws():
+        found["DG-4", f"law {law.id}", ""] = (f"{law.name} ({', '.join(law.where)})", law)
+    return found
 
 
-def _clause(was: Term | None, becomes: Term | None) -> str:
-    return (becomes or was).clause if (becomes or was) is not None else ""  # type: ignore[union-attr]
-
-
-def _scope(scope: Sequence[tuple[str, str]]) -> str:
-    return ", ".join(f"{key} {name}" for key, name in scope)
+def _other_words(was: tuple[str, object] | None, becomes: tuple[str, object] | None) -> str:
+    """What it becomes; said so where it only reads differently."""
+    if becomes is None:
+        return ""
+    return f"{becomes[0]}, in other words" if was is not None and was[0] == becomes[0] else becomes[0]

@@ -11,7 +11,7 @@ from strongroom.rehearsal.installation import Rehearsal
 from strongroom.rehearsal.sabotage.breaking import Sabotage, Target
 from strongroom.rehearsal.watchman import Watchman
 
-SECTIONS: Final = ("data", "forgetting", "sealing", "access", "doors", "logs", "links", "office")
+SECTIONS: Final = ("data", "forgetting", "sealing", "access", "doors", "logs", "links", "office", "publishing")
 """The files of this folder, each with its tuple SABOTAGE."""
 HOLDS: Final = ("true", "attested")
 
@@ -89,6 +89,6 @@ def why_not(rehearsal: Rehearsal, sabotage: Sabotage) -> str:
     """What is missing for this sabotage here, in words; empty where it can be done."""
     if sabotage.needs == "root" and os.getuid() != 0:
         return "needs root"
-    if sabotage.needs == "own uids" and not (rehearsal.folders.data / "installation.json").exists():
+    if sabotage.needs == "own uids" and not rehearsal.running.who.is_service:
         return "needs processes with uids of their own"
     return ""
