@@ -36,4 +36,5 @@ except WrongCertificate:
 second = printer.create_job("withdrawn")
 printer.cancel(second)
 told["withdrawn"] = printer.job_state(second)
+told["jobs"] = [(each.name, each.state) for each in printer.jobs()]
 json.dump(told, sys.stdout)

@@ -37,6 +37,7 @@ def test_a_label_is_printed_by_cups_own_printer(folder: Path) -> None:
     assert told == {
         "state": "idle", "formats": ["application/octet-stream", "application/pdf"], "accepted": "held",
         "ended": "completed", "pinned": True, "withdrawn": "canceled",
+        "jobs": [["our-reference", "completed"], ["withdrawn", "canceled"]],
     }  # fmt: skip
     (printed,) = (folder / "spool").glob("*.pdf")
     assert printed.read_bytes().startswith(b"%PDF")

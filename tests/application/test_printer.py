@@ -55,6 +55,14 @@ def test_a_job_is_accepted_delivered_and_followed_to_its_end(server: PrinterServ
     assert server.tray.labels[0].name == "a-reference"
 
 
+def test_it_tells_every_job_that_it_remembers_whoever_sent_it(printer: Printer, server: PrinterServer) -> None:
+    done, waiting, withdrawn = (printer.create_job(name) for name in ("first", "second", "third"))
+    printer.send_document(done, PDF, "application/pdf")
+    printer.cancel(withdrawn)
+    told = [(job.number, job.name, job.state) for job in printer.jobs()]
+    assert told == [(done, "first", "completed"), (waiting, "second", "pending"), (withdrawn, "third", "canceled")]
+
+
 def test_another_certificate_gets_not_one_byte(server: PrinterServer) -> None:
     wrong = Printer(server.uri, bytes(32))
     for act in (

@@ -54,8 +54,9 @@ def test_a_fulfilled_order_is_forgotten_with_its_day_and_its_tombstone_explains_
         assert not shop.rows("sealed")
         assert not shop.rows("part")
         assert not shop.rows("order_item")
-        (satisfied,) = shop.rows("obligation", "satisfied_at, evidence")
-        assert all(satisfied)
+        closed = {kind: met for kind, *met in shop.rows("obligation", "kind, satisfied_at, evidence")}
+        assert all(closed["forget day"])
+        assert closed["forget other data"] == [None, None], "the tombstone stays for its own term"
         kinds = [kind for (kind,) in shop.rows("entry", "kind")]
         assert Kind.DAY_DROPPED in kinds
         assert Kind.ORDER_ERASED in kinds
@@ -70,6 +71,17 @@ def test_the_key_is_dead_even_though_the_worker_never_ran(house: House) -> None:
         assert not opens(shop, order.order_id), "and open for nobody"
         run()
         assert not shop.rows("sealed")
+
+
+def test_a_day_on_which_nothing_was_sealed_leaves_no_empty_table_behind(house: House) -> None:
+    """No key's death drops it, since it never had one."""
+    made = "SELECT relname FROM pg_class WHERE relname LIKE 'sealed\\_2%' ORDER BY relname"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT make_day(%s)", [(house.now() - timedelta(days=30)).date()])
+        run()
+        cursor.execute(made)
+        oldest = cursor.fetchone()[0]
+    assert oldest >= f"sealed_{house.now() - timedelta(days=28):%Y%m%d}"
 
 
 def test_a_cancelled_orders_live_rows_go_at_the_term(house: House) -> None:

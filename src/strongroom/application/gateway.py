@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,8 @@ from strongroom.policy.encryption_and_storage import broker
 from strongroom.policy.encryption_and_storage.connection import Unavailable
 from strongroom.policy.logging_and_monitoring.models import ApiCall, Bucket
 
+ABANDONED_AFTER: Final = timedelta(minutes=10)
+"""No call is on its way for so long: the client gives up after two minutes at most."""
 USER_AGENT: Final = "Strongroom/0.1 (Language=Python)"
 
 
@@ -58,6 +60,14 @@ class DatabaseCallLog:
                 milliseconds=milliseconds,
                 dropped_fields=dropped_fields,
             )
+
+
+def end_abandoned(*, account: int) -> int:
+    """Complete the calls whose process died over them: their end is not known, and the log says so (LM-6). How many."""
+    now = definitions.now()
+    return ApiCall.objects.filter(account_id=account, ended_at__isnull=True, began_at__lt=now - ABANDONED_AFTER).update(
+        ended_at=now, outcome="abandoned"
+    )
 
 
 class DatabaseBucket:

@@ -35,6 +35,7 @@ from strongroom.policy.logging_and_monitoring.models import SellingAccount
 from strongroom.policy.obligations import duties, owners, runs, sweeper, versions, wall
 from strongroom.policy.obligations.channels.news import Source
 from strongroom.policy.obligations.channels.telling import Channels
+from strongroom.policy.retention_and_recovery import probe
 from strongroom.policy.retention_and_recovery.actions import Retention, selling_accounts
 from strongroom.policy.retention_and_recovery.models import Receiver
 
@@ -226,6 +227,9 @@ class Worker:
         now = definitions.now()
         if self._is_due(self._kept_at, now, RETENTION_EVERY) or self._new_day(now) or _wanted():
             self._retention.run()
+            for account in (definitions.INSTALLATION, *selling_accounts()):
+                gateway.end_abandoned(account=account)
+            probe.keep()
             self._kept_at = now
 
     def _receive_if_due(self) -> None:

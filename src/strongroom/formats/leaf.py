@@ -144,6 +144,12 @@ class Kind(IntEnum):
     CASE_DECIDED = 159
 
 
+SAID_BY_BROKER: Final = frozenset(kind for kind in Kind if kind <= Kind.SEALED) | {
+    Kind.OPEN_REFUSED, Kind.CARRY_REFUSED, Kind.SEARCH_REFUSED, Kind.SEAL_REFUSED,
+}  # fmt: skip
+"""What only the key broker itself says: such a leaf has no entry in the database, and nobody else may append one."""
+
+
 class Outcome(IntEnum):
     DONE = 1
     REFUSED = 2
@@ -230,8 +236,12 @@ WIDTHS: Final[dict[Fact, int]] = {
 }  # fmt: skip
 
 Facts = Mapping[Fact, int | bytes]
+PURPOSE_AT: Final = 81
+"""Where the purpose's byte stands in the entry of an opening, behind header, part and write: for who asks rows."""
 
 _HEADER = struct.Struct(">B16sHBQq16s16s")
+HEADER_BYTES: Final = _HEADER.size
+"""What an entry and its leaf begin with, the same bytes in both."""
 
 
 @dataclass(frozen=True)
@@ -291,6 +301,13 @@ def decode_leaf(data: bytes) -> Leaf:
     if any(not fact.public for fact in whole.facts):
         raise Malformed("a leaf holds public facts only")
     return Leaf(whole, rest[:32])
+
+
+def glance(data: bytes) -> tuple[int, int]:
+    """The kind's number and the time (ms) of an entry or leaf, read without decoding it. `Malformed` for a stub."""
+    if len(data) < _HEADER.size:
+        raise Malformed("an entry ends inside its header")
+    return int.from_bytes(data[17:19], "big"), int.from_bytes(data[20:28], "big")
 
 
 def number(facts: Facts, fact: Fact) -> int:

@@ -24,6 +24,14 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
+def subtree(hashes: Sequence[bytes]) -> bytes:
+    """The hash of a complete subtree, from the hashes of its leaves or nodes; their number is a power of two."""
+    row = list(hashes)
+    while len(row) > 1:
+        row = [node_hash(row[i], row[i + 1]) for i in range(0, len(row), 2)]
+    return row[0]
+
+
 def root(size: int, node: NodeReader) -> bytes:
     """The Merkle tree hash of the first `size` leaves."""
     return empty_root() if size == 0 else _range_hash(0, size, node)

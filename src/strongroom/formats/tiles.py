@@ -69,14 +69,12 @@ class Reader:
         """A `merkle.NodeReader` over the tiles."""
         tile_level, inside = divmod(level, HEIGHT)
         first = index << inside
-        tile = self._tile(tile_level, first // WIDTH)
+        tile = self.tile(tile_level, first // WIDTH)
         start = first % WIDTH
         hashes = [tile[HASH * i : HASH * (i + 1)] for i in range(start, start + (1 << inside))]
         if any(len(h) != HASH for h in hashes):
             raise Malformed("a tile is too short")
-        while len(hashes) > 1:
-            hashes = [merkle.node_hash(hashes[i], hashes[i + 1]) for i in range(0, len(hashes), 2)]
-        return hashes[0]
+        return merkle.subtree(hashes)
 
     def root(self) -> bytes:
         return merkle.root(self.size, self.node)
@@ -86,7 +84,8 @@ class Reader:
         width = self._width(0, index)
         return decode_bundle(self._read("entries", index, width), width=width)
 
-    def _tile(self, level: int, index: int) -> bytes:
+    def tile(self, level: int, index: int) -> bytes:
+        """The hashes of one tile, as far as this tree has them."""
         if (level, index) not in self._tiles:
             width = self._width(level, index)
             data = self._read(level, index, width)

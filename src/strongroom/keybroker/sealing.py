@@ -26,7 +26,6 @@ MOST_APPENDED: Final = 10_000
 ENTRY_AGE: Final = 5 * 60_000
 ANSWER_AGE: Final = 24 * 3_600_000
 CARRY_WINDOW: Final = 4
-OWN_KINDS: Final = frozenset(k for k in Kind if k < Kind.KEY_BORN) | {Kind.KEY_BORN, Kind.KEY_DESTROYED, Kind.SEALED}
 TAG_VERSION: Final = 1
 HASH_VERSION: Final = 1
 

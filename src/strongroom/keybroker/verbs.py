@@ -10,7 +10,6 @@ from strongroom.formats import broker as wire
 from strongroom.formats import house, leaf
 from strongroom.formats.broker import Status, Verb
 from strongroom.formats.house import HouseKind
-from strongroom.formats.leaf import Kind
 from strongroom.formats.malformed import Malformed
 from strongroom.formats.ring import Unlocks
 from strongroom.formats.sealed import CannotOpen
@@ -26,7 +25,6 @@ MOST_APPENDED: Final = 10_000
 ENTRY_AGE: Final = 5 * 60_000
 ANSWER_AGE: Final = 24 * 3_600_000
 CARRY_WINDOW: Final = 4
-OWN_KINDS: Final = frozenset(k for k in Kind if k < Kind.KEY_BORN) | {Kind.KEY_BORN, Kind.KEY_DESTROYED, Kind.SEALED}
 TAG_VERSION: Final = 1
 HASH_VERSION: Final = 1
 
@@ -107,7 +105,7 @@ def _append(broker: Broker, _: Asker, arguments: Sequence[bytes]) -> Values:
     for argument in arguments:
         payload, salt = unpack(argument, items=2)
         entry = leaf.decode_entry(payload)
-        if entry.kind in OWN_KINDS:
+        if entry.kind in leaf.SAID_BY_BROKER:
             raise No(Status.REFUSED, "LM-2", f"only the broker itself says {entry.kind.name.lower()}")
         entries.append((entry, salt))
     for entry, _salt in entries:

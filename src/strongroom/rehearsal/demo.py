@@ -13,6 +13,7 @@ import psycopg
 from strongroom.formats.leaf import Fact, Kind
 from strongroom.formats.parts import OPENS, Peer, Purpose
 from strongroom.installation import database_roles
+from strongroom.policy.definitions import PROBES
 from strongroom.policy.logging_and_monitoring.tree import PublishedTree
 from strongroom.rehearsal.browser import Browser
 from strongroom.rehearsal.installation import Rehearsal
@@ -126,6 +127,8 @@ def _journal(rehearsal: Rehearsal) -> tuple[Counter[Kind], dict[str, Any]]:
         kinds: Counter[Kind] = Counter()
         for index in range(tree.size):
             entry = tree.leaf(index).entry
+            if entry.account == PROBES:  # a customer who does not exist is not counted
+                continue
             kinds[entry.kind] += entry.kind is not Kind.OPENED or entry.facts.get(Fact.PURPOSE) in ON_SCREEN
     head = {"size": verified.leaves, "root": tree.checkpoint.root.hex(), "verified": verified.leaves == tree.size}
     return kinds, head

@@ -46,12 +46,21 @@ def _install(mode: str, company: str, origin: str, at: datetime) -> int:
         id=1, defaults={"mode": mode, "origin": origin, "company": company, "created_at": at}
     )
     seed_threats(at)
+    if row.journal_key is None:
+        Installation.objects.filter(id=1).update(journal_key=_journal_key())
     if row.mode != mode or row.origin != origin:
         sys.stderr.write(f"this database is of a {row.mode} installation with another journal or mode; refused\n")
         return 1
     if row.company != company:
         Installation.objects.filter(id=1).update(company=company)
     return 0
+
+
+def _journal_key() -> str:
+    """The verifier key beside the journal, which began with it; from here on it is known (LM-2)."""
+    from strongroom.policy.logging_and_monitoring.tree import read_key  # noqa: PLC0415 - Django is set up now
+
+    return read_key(Path(os.environ["STRONGROOM_DATA"]) / "journal").line()
 
 
 if __name__ == "__main__":

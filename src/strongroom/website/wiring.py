@@ -52,7 +52,7 @@ TABLES: Final = {
         "auth_group_permissions", "auth_permission", "bucket", "cache", "check_due", "clause_exception", "clause_owner",
         "command_token", "device", "django_content_type", "django_migrations", "django_session", "equipment",
         "first_link", "heartbeat", "installation", "invitation", "link", "mfa_authenticator", "old_password", "person",
-        "person_reference", "place", "printer", "role_grant", "signed_in", "threat",
+        "person_reference", "place", "printer", "role_grant", "sign_in_detail", "signed_in", "threat",
     ),
 }  # fmt: skip
 """Every table is one of these (DESIGN 12); one in none fails the catalogue test."""
@@ -75,6 +75,7 @@ def look(folders: "Folders", configuration: "Configuration") -> "Look":
     from strongroom.policy import definitions  # noqa: PLC0415
     from strongroom.policy.clauses.controls import Look  # noqa: PLC0415
     from strongroom.policy.logging_and_monitoring.models import Installation  # noqa: PLC0415
+    from strongroom.website import links  # noqa: PLC0415
 
     return Look(
         now=definitions.now(),
@@ -82,6 +83,7 @@ def look(folders: "Folders", configuration: "Configuration") -> "Look":
         data=folders.data,
         address=f"https://{configuration.web.names[0]}:{configuration.web.port}",
         ca=folders.tls / "ca.pem",
+        hosts=links.hosts(configuration),
         second_place=second_place(configuration),
     )
 

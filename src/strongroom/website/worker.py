@@ -33,6 +33,7 @@ def run(
     os.environ["STRONGROOM_ROLE"] = "worker"
     begin(clock)
     from strongroom.application.worker import Worker, know_account, know_policy  # noqa: PLC0415 - Django is set up now
+    from strongroom.website import links  # noqa: PLC0415
     from strongroom.website.wiring import controls, look, news  # noqa: PLC0415
 
     folders = Folders(Path(os.environ["STRONGROOM_DATA"]))
@@ -41,6 +42,7 @@ def run(
     if marketplace is not None:
         know_account(name=configuration.company.name, region=configuration.marketplace.region)
     know_policy()
+    links.know(configuration)
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())

@@ -24,6 +24,7 @@ from strongroom.application.despatch.labels.content import CannotRender
 from strongroom.application.despatch.labels.pdf import render_pdf
 from strongroom.application.despatch.labels.zpl import render_zpl
 from strongroom.application.despatch.printing import printer as device
+from strongroom.application.despatch.printing.remembered import ask_jobs
 from strongroom.formats.leaf import Actor, Fact, Kind, Outcome
 from strongroom.formats.malformed import Malformed
 from strongroom.formats.parts import Purpose
@@ -82,6 +83,7 @@ def _ask(printer: Printer, to: Door) -> None:
     else:
         condition = {"idle": "ready", "processing": "busy"}.get(told.state, "stopped")
         reasons = ", ".join(told.reasons)[:120]
+        ask_jobs(printer, to(printer))
     Printer.objects.filter(pk=printer.pk).update(
         condition=condition, reasons=reasons, asked_at=definitions.now()
     )  # fmt: skip

@@ -16,7 +16,7 @@ from django.db.models import Case, Count, F, Func, IntegerField, Q, QuerySet, Wh
 from django.db.models.functions import ExtractHour, TruncDate
 
 from strongroom.application.lookup.rules import NIGHT, Answer, Habit, why_unusual
-from strongroom.formats.leaf import Actor, Fact, Kind, Outcome
+from strongroom.formats.leaf import PURPOSE_AT, Actor, Fact, Kind, Outcome
 from strongroom.formats.parts import OPENS, Peer, Purpose
 from strongroom.formats.refused import Refused
 from strongroom.policy import definitions
@@ -31,7 +31,6 @@ from strongroom.policy.obligations.actions import ObligationKind, open_obligatio
 from strongroom.policy.obligations.models import Obligation
 from strongroom.policy.retention_and_recovery.actions import selling_accounts
 
-PURPOSE_AT: Final = 81
 SHOWN: Final = (Kind.OPENED, Kind.OPENING_EXTENDED, Kind.SEARCHED)
 """A print is its opening: for the label, by the person who asked for it."""
 SPANS: Final = {"day": ("24 hours", 1), "week": ("7 days", 7), "month": ("28 days", 28)}

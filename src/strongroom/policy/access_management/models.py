@@ -5,6 +5,7 @@ from enum import IntEnum
 from django.db import models
 
 from strongroom.policy.least_privilege.models import Person
+from strongroom.policy.logging_and_monitoring.models import SignInDetail
 
 
 class FirstLink(models.Model):
@@ -71,7 +72,7 @@ class Device(models.Model):
 class SignedIn(models.Model):
     """A session: whose, since when, by which factor. Its end here ends it at once, whatever the cookie says (AM-10).
 
-    `agent`: a coarse word for the browser; `place`: the first eight characters of a keyed hash of its address.
+    Where it was is a log's business and forgotten with it (LM-4).
     """
 
     id = models.UUIDField(primary_key=True)
@@ -79,8 +80,6 @@ class SignedIn(models.Model):
     began_at = models.DateTimeField()
     seen_at = models.DateTimeField()
     factor = models.SmallIntegerField()
-    agent = models.CharField(max_length=40)
-    place = models.CharField(max_length=8)
     device = models.ForeignKey(Device, models.PROTECT, null=True, related_name="+")
     ended_at = models.DateTimeField(null=True)
 
@@ -91,6 +90,12 @@ class SignedIn(models.Model):
                 fields=["person"], condition=models.Q(ended_at__isnull=True), name="signed_in_is_one_a_person"
             ),
         )
+
+    @property
+    def agent(self) -> str:
+        """A coarse word for the browser, as long as the log keeps it."""
+        found = SignInDetail.objects.filter(session=self.pk).values_list("agent", flat=True).first()
+        return found or "not kept any more"
 
 
 class OldPassword(models.Model):

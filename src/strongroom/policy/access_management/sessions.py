@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.contrib.auth import login
-from django.db import transaction
+from django.db import connection, transaction
 from django.http import HttpRequest
 
 from strongroom.formats.leaf import Fact, Kind
@@ -51,10 +51,10 @@ def begin(request: HttpRequest, person: Person, factor: FactorKind, place: bytes
         give_way(request, to=person)
         ended = end_all(person=person, by=me)
         row = SignedIn(
-            id=definitions.reference(), person=person, began_at=now, seen_at=now, factor=factor,
-            agent=agent_words(request.headers.get("user-agent", "")), place=place.hex()[:8],
+            id=definitions.reference(), person=person, began_at=now, seen_at=now, factor=factor
         )  # fmt: skip
         row.save(force_insert=True)
+        _note_where(row.id, agent_words(request.headers.get("user-agent", "")), place)
         journal.record(Kind.SIGN_IN, by=me, facts={Fact.FACTOR: factor, Fact.SESSION: row.id.bytes})
     request.session.flush()
     login(request, person, backend="django.contrib.auth.backends.ModelBackend")
@@ -149,6 +149,14 @@ def agent_words(agent: str) -> str:
     browser = next((word for sign, word in AGENTS if sign in agent), "Another browser")
     system = next((word for sign, word in SYSTEMS if sign in agent), "another system")
     return f"{browser} on {system}"
+
+
+def _note_where(session: uuid.UUID, agent: str, place: bytes) -> None:
+    """In the table that forgets it after the log's term; in the caller's transaction, with its entry (LM-1, LM-4)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT note_sign_in(%s, %s, %s, %s)", [session, definitions.now(), agent, place.hex()[:8]]
+        )  # fmt: skip
 
 
 def _row(request: HttpRequest) -> SignedIn | None:

@@ -59,8 +59,8 @@ def unused(reason: str, **seen: int | str) -> Verdict:
 class Look:
     """What a check is handed: policy time, the installation's folder, where its pages answer and whose word to take.
 
-    ca: the certificate authority of those pages. installed_at: since when there can be evidence. second_place: where
-    checkpoints lie besides here, if anywhere.
+    ca: the certificate authority of those pages. installed_at: since when there can be evidence. hosts: whom the
+    configuration names, as host:port. second_place: where checkpoints lie besides here, if anywhere.
     """
 
     now: datetime
@@ -68,6 +68,7 @@ class Look:
     data: Path
     address: str
     ca: Path
+    hosts: frozenset[str] = frozenset()
     second_place: Path | None = None
 
 

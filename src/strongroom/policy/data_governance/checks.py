@@ -15,7 +15,7 @@ from strongroom.formats.malformed import Malformed
 from strongroom.policy.clauses import asking, terms, values
 from strongroom.policy.clauses.controls import Check, Look, Verdict, failed, passed, unknown
 from strongroom.policy.clauses.terms import Term
-from strongroom.policy.data_governance import document, publication, reading
+from strongroom.policy.data_governance import document, places, publication, reading
 from strongroom.policy.data_governance.reading import Page, Said
 from strongroom.policy.logging_and_monitoring.tree import PublishedTree, read_key
 
@@ -213,6 +213,7 @@ def _is_of_today(facts: Any, policy: Page, privacy: Page, look: Look) -> None:
 
 
 CHECKS: Final = (
+    *places.CHECKS,
     Check(
         "DG-4.page",
         "The public pages, fetched as a stranger, state every term as it runs, and are what the journal says.",

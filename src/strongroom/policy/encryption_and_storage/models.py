@@ -196,7 +196,8 @@ class Printer(models.Model):
     """A registered label printer: its address and the SHA-256 of the only certificate it is believed with (ET-1).
 
     Local table. It stands in a place, and a threat speaks of it (GS-1, GS-2). `second` takes over while this one is
-    down; `format` is what it prints, `pdf` or `zpl`.
+    down; `format` is what it prints, `pdf` or `zpl`. `jobs_from`: the last job that it remembered when it was first
+    asked, `jobs_last` when it was asked last; `jobs_seen` came between, `jobs_foreign` are no print of ours (ES-5).
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -212,6 +213,11 @@ class Printer(models.Model):
     condition = models.CharField(max_length=12)
     reasons = models.CharField(max_length=120)
     asked_at = models.DateTimeField(null=True)
+    jobs_from = models.IntegerField(null=True)
+    jobs_last = models.IntegerField(null=True)
+    jobs_seen = models.IntegerField(null=True)
+    jobs_foreign = models.IntegerField(null=True)
+    jobs_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "printer"
@@ -259,6 +265,7 @@ class LabelPrint(models.Model):
                 condition=models.Q(reason=PrintReason.FIRST) & ~models.Q(state__in=["stopped", "lost"]),
                 name="label_is_printed_first_once",
             ),
+            models.CheckConstraint(condition=models.Q(account_id__gt=0), name="label_is_of_a_selling_account"),
             models.CheckConstraint(condition=models.Q(state__in=list(PrintState)), name="label_state_is_known"),
             models.CheckConstraint(condition=models.Q(reason__in=list(PrintReason)), name="label_reason_is_known"),
             models.CheckConstraint(condition=models.Q(copies=1), name="label_is_one_copy"),

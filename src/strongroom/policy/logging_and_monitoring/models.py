@@ -16,13 +16,17 @@ class SellingAccount(models.Model):
 
 
 class Installation(models.Model):
-    """The one row that says what this installation is. Local table."""
+    """The one row that says what this installation is. Local table.
+
+    journal_key: the verifier key that its journal began with; another key in the journal's folder is a forger's (LM-2).
+    """
 
     id = models.IntegerField(primary_key=True)
     mode = models.CharField(max_length=12)
     origin = models.CharField(max_length=200)
     company = models.CharField(max_length=120)
     created_at = models.DateTimeField()
+    journal_key = models.CharField(max_length=200, null=True)
 
     class Meta:
         db_table = "installation"
@@ -159,6 +163,23 @@ class Bucket(models.Model):
         constraints = (
             models.UniqueConstraint(fields=["selling_account", "operation"], name="bucket_is_one_an_operation"),
         )
+
+
+class SignInDetail(models.Model):
+    """From which browser and place a session began. Local table, a partition a month, dropped after the term (LM-4).
+
+    agent: a coarse word for the browser; place: the first eight characters of a keyed hash of its address.
+    """
+
+    pk = models.CompositePrimaryKey("at", "session")
+    session = models.UUIDField()
+    at = models.DateTimeField()
+    agent = models.CharField(max_length=40)
+    place = models.CharField(max_length=8)
+
+    class Meta:
+        db_table = "sign_in_detail"
+        managed = False  # Django knows no partitioned tables; the migration makes it
 
 
 class PersonReference(models.Model):

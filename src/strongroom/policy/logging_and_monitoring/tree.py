@@ -51,6 +51,32 @@ class PublishedTree:
             raise Malformed(f"leaf {index} is not the one whose hash stands in the tree")
         return data
 
+    def bundle(self, index: int) -> list[bytes]:
+        """The leaves of one bundle of 256, checked against their tile, and the tile against the hash above it."""
+        leaves = self._reader.leaves(index)
+        hashes = [merkle.leaf_hash(data) for data in leaves]
+        if b"".join(hashes) != self._reader.tile(0, index):
+            raise Malformed(f"bundle {index} is not the one whose hashes stand in the tree")
+        if len(hashes) == WIDTH and merkle.subtree(hashes) != self._reader.node(8, index):
+            raise Malformed("a hash of level 1 is not that of its tile")
+        return leaves
+
+    def verify_head(self) -> None:
+        """That the tiles lead to the signed root, down to those of level 1. Raises `Malformed`."""
+        if self._reader.root() != self.checkpoint.root:
+            raise Malformed("the tiles do not lead to the root that was signed")
+        self._verify_levels(2)
+
+    def root_at(self, size: int) -> bytes:
+        """The root of the first `size` leaves, as the tiles have it."""
+        return merkle.root(size, self._reader.node)
+
+    @property
+    def bundles(self) -> int:
+        """How many bundles there are, the last of them perhaps not full."""
+        full, partial = widths(self.size, 0)
+        return full + bool(partial)
+
     def leaf(self, index: int) -> Leaf:
         return leaf_format.decode_leaf(self.leaf_bytes(index))
 
@@ -85,22 +111,22 @@ class PublishedTree:
                 if merkle.leaf_hash(data) != self._reader.node(0, count):
                     raise Malformed(f"leaf {count} is not the one whose hash stands in the tree")
                 count += 1
-        self._verify_levels()
+        self._verify_levels(1)
         if self._reader.root() != self.checkpoint.root:
             raise Malformed("the tiles do not lead to the root that was signed")
         return Verified(self.checkpoint, count, tuple(gaps))
 
-    def _verify_levels(self) -> None:
-        """Each hash above level 0 is the hash of the full tile below it."""
-        level = 1
+    def _verify_levels(self, level: int) -> None:
+        """Each hash from a level on is the hash of the full tile below it."""
         while self.size >> (8 * level):
             for index in range(self.size >> (8 * level)):
-                below = [self._reader.node(8 * (level - 1), index * WIDTH + i) for i in range(WIDTH)]
-                while len(below) > 1:
-                    below = [merkle.node_hash(below[i], below[i + 1]) for i in range(0, len(below), 2)]
-                if below[0] != self._reader.node(8 * level, index):
-                    raise Malformed(f"a hash of level {level} is not that of its tile")
+                self._verify_tile(level, index)
             level += 1
+
+    def _verify_tile(self, level: int, index: int) -> None:
+        below = [self._reader.node(8 * (level - 1), index * WIDTH + i) for i in range(WIDTH)]
+        if merkle.subtree(below) != self._reader.node(8 * level, index):
+            raise Malformed(f"a hash of level {level} is not that of its tile")
 
 
 def read_key(folder: Path) -> note.VerifierKey:

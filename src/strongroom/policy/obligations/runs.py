@@ -27,6 +27,8 @@ from strongroom.policy.obligations.sweeper import beat
 HERE: Final = definitions.INSTALLATION
 CHECKS: Final = "checks"
 """The name of this watch's heartbeat."""
+SOON: Final = timedelta(minutes=15)
+"""How long a check that could not look waits at most before it tries again."""
 MOST_LEFT_BEHIND: Final = 3
 """Checks that hang at once; beyond, the process ends and is started anew."""
 TOLD: Final = {
@@ -69,7 +71,7 @@ class Runner:
         began = time.monotonic()
         verdict = self._within(check, look)
         complete(row, verdict, milliseconds=round((time.monotonic() - began) * 1000))
-        _schedule(check, look.now)
+        _schedule(check, look.now, verdict.outcome)
         return verdict
 
     def _due(self, now: datetime) -> list[Check]:
@@ -147,10 +149,11 @@ def want(ids: Sequence[str], now: datetime) -> int:
     return CheckDue.objects.filter(check_id__in=list(ids)).update(wanted_at=now)
 
 
-def _schedule(check: Check, now: datetime) -> None:
-    """The next time, spread by up to a tenth, so that not all checks come at once."""
+def _schedule(check: Check, now: datetime, outcome: Outcome) -> None:
+    """The next time, spread by up to a tenth, so that not all checks come at once; soon, where it could not look."""
     spread = int.from_bytes(hashlib.sha256(f"{check.id}{now}".encode()).digest()[:4], "big") / 2**32
-    due = now + check.interval * (0.9 + 0.1 * spread)
+    interval = min(check.interval, SOON) if outcome is Outcome.UNKNOWN else check.interval
+    due = now + interval * (0.9 + 0.1 * spread)
     CheckDue.objects.update_or_create(check_id=check.id, defaults={"due_at": due, "wanted_at": None})
 
 

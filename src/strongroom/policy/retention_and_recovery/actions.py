@@ -30,10 +30,12 @@ from strongroom.policy.logging_and_monitoring import journal
 from strongroom.policy.logging_and_monitoring.models import Alarm, SellingAccount
 from strongroom.policy.obligations.actions import ObligationKind, of_day, open_obligation, satisfy
 from strongroom.policy.obligations.models import Obligation
-from strongroom.policy.retention_and_recovery import rules
+from strongroom.policy.retention_and_recovery import leaving, rules
 from strongroom.policy.retention_and_recovery.models import Order, OrderItem, Parcel, ParcelItem
 
 DAYS_AHEAD: Final = 7
+CANCELLED_AHEAD: Final = timedelta(hours=3)
+"""How long before its term a cancelled order goes: a round is an hour, and none is late when one of them fails."""
 STATE_NUMBERS: Final = {OrderState.TO_SHIP: 1, OrderState.PART_SHIPPED: 2}
 
 
@@ -47,6 +49,7 @@ class Kept:
     carried: int = 0
     waiting_for_answer: int = 0
     lost_to_carry: int = 0
+    others_gone: int = 0
 
 
 class Retention:
@@ -64,9 +67,12 @@ class Retention:
         kept = Kept()
         make_days(kept)
         self._forget_days(kept)
-        for account in selling_accounts():
+        for account in (*selling_accounts(), definitions.PROBES):
             forget_cancelled(account=account, kept=kept)
             tombstone_due(account=account, kept=kept)
+            kept.others_gone += leaving.forget_other_data(account=account)
+            leaving.forget_calls(account=account)
+        leaving.forget_sign_ins()
         for account in selling_accounts():
             carry_due(account=account, kept=kept)
         return kept
@@ -78,6 +84,10 @@ class Retention:
         for day in _days_to_drop():
             if day in self._destroyed:
                 forget_day(day=day, destroyed=self._destroyed[day], kept=kept)
+        for day in _idle_days():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT drop_day(%s, '{}', '{}', '{}')", [day])
+            kept.days_dropped += 1
 
 
 def selling_accounts() -> list[int]:
@@ -130,10 +140,10 @@ def _close_day(*, account: int, day: date, rows: int) -> int:
 
 
 def forget_cancelled(*, account: int, kept: Kept) -> None:
-    """Delete the live rows of orders cancelled longer ago than the term; other copies die with their day (RR-3)."""
+    """Delete the live rows of orders whose term is nearly over; other copies die with their day (RR-3)."""
     due = Order.objects.filter(
         account_id=account,
-        cancelled_at__lte=definitions.now() - terms.span("forget_cancelled_after"),
+        cancelled_at__lte=definitions.now() - terms.span("forget_cancelled_after") + CANCELLED_AHEAD,
         erased_at__isnull=True,
     )
     for order in due.order_by("cancelled_at")[:500]:
@@ -318,6 +328,7 @@ def _erase(order: Order, kept: Kept) -> None:
         subject=order.ref.bytes,
         facts={Fact.COUNT: order.lines},
     )
+    leaving.promise(order)
     satisfy(account=order.account_id, kind=ObligationKind.FORGET_CANCELLED, subject=order.ref, by=Actor.RETENTION)
     satisfy(account=order.account_id, kind=ObligationKind.ASK_AGAIN, subject=order.ref, by=Actor.RETENTION)
     kept.orders_erased += 1
@@ -326,6 +337,20 @@ def _erase(order: Order, kept: Kept) -> None:
 def _days_to_drop() -> list[date]:
     """Sweep: days with a key that is not marked dropped."""
     return list(DayKey.objects.filter(dropped_at__isnull=True).order_by("day").values_list("day", flat=True).distinct())
+
+
+def _idle_days() -> list[date]:
+    """Sweep: days that are over, have a partition, and on which nothing was ever sealed: no key's death drops them."""
+    over = f"sealed_{definitions.now().date() - rules.DAY_KEY_LIFE:%Y%m%d}"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT to_date(right(c.relname, 8), 'YYYYMMDD') AS day FROM pg_inherits i"
+            " JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'sealed'::regclass AND c.relname < %s"
+            " AND NOT EXISTS (SELECT FROM day_key k WHERE k.day = to_date(right(c.relname, 8), 'YYYYMMDD'))"
+            " AND NOT EXISTS (SELECT FROM sealed s WHERE s.day = to_date(right(c.relname, 8), 'YYYYMMDD'))",
+            [over],
+        )
+        return [day for (day,) in cursor.fetchall()]
 
 
 def overdue() -> int:

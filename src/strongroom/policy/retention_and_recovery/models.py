@@ -55,15 +55,22 @@ class Order(models.Model):
             models.UniqueConstraint(fields=["account_id", "order_id"], name="order_id_is_unique"),
             models.UniqueConstraint(fields=["account_id", "order_hash"], name="order_hash_is_unique"),
             models.CheckConstraint(condition=models.Q(state__in=list(OrderState)), name="order_state_is_known"),
-            models.CheckConstraint(condition=models.Q(origin="amazon"), name="order_origin_is_amazon"),
+            models.CheckConstraint(
+                condition=models.Q(account_id__gt=0, origin="amazon") | models.Q(account_id=-1, origin="probe"),
+                name="order_has_its_origin",
+            ),
             models.CheckConstraint(
                 condition=models.Q(erased_at__isnull=True) | models.Q(order_id__isnull=True, done_on__isnull=False),
                 name="order_erased_keeps_no_id",
             ),
-            models.CheckConstraint(condition=models.Q(account_id__gt=0), name="order_is_of_a_selling_account"),
+            models.CheckConstraint(
+                condition=models.Q(account_id__gt=0) | models.Q(account_id=-1, order_id__isnull=True),
+                name="order_is_of_a_selling_account",
+            ),
         )
         indexes = (
             models.Index(fields=["account_id", "received_at"], name="order_by_receipt"),
+            models.Index(fields=["account_id", "call"], name="order_by_call"),
             models.Index(fields=["account_id", "state", "ship_by"], name="order_by_state"),
             models.Index(
                 fields=["account_id", "ship_by", "-priority", "ref"],
@@ -179,6 +186,7 @@ class Parcel(models.Model):
     class Meta:
         db_table = "parcel"
         constraints = (
+            models.CheckConstraint(condition=models.Q(account_id__gt=0), name="parcel_is_of_a_selling_account"),
             models.CheckConstraint(condition=models.Q(state__in=list(ParcelState)), name="parcel_state_is_known"),
             models.CheckConstraint(
                 condition=models.Q(purchase__isnull=True)

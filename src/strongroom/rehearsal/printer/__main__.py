@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _listen(server: PrinterServer, path: Path) -> None:
-    """Faults by name, one a line, on a private socket; `printed` answers with the count."""
+    """Faults by name, one a line, on a private socket; `printed` answers with the count, `forget` drops a job."""
     path.unlink(missing_ok=True)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     mask = os.umask(0o177)
@@ -50,7 +50,11 @@ def _listen(server: PrinterServer, path: Path) -> None:
             with connected, connected.makefile("rw", encoding="utf-8") as lines:
                 for line in lines:
                     with server.lock:
-                        if line.strip() != "printed":
+                        if (
+                            line.strip() == "forget"
+                        ):  # as somebody at its panel would: the last job, and what it printed
+                            server.tray.jobs.pop(max(server.tray.jobs, default=0), None)
+                        elif line.strip() != "printed":
                             server.tray.faults.append(PrinterFault(line.strip()))
                         lines.write(f"{server.tray.printed}\n")
                     lines.flush()

@@ -149,12 +149,23 @@ def _answer(tray: Tray, asked: Message) -> bytes:
     match asked.code:
         case Operation.GET_PRINTER_ATTRIBUTES:
             return _say(OK, asked, printer=_condition(tray))
+        case Operation.GET_JOBS:
+            return _listed(tray, asked)
         case Operation.CREATE_JOB | Operation.VALIDATE_JOB | Operation.PRINT_JOB:
             return _take(tray, asked)
         case Operation.SEND_DOCUMENT | Operation.GET_JOB_ATTRIBUTES | Operation.CANCEL_JOB:
             return _of_a_job(tray, asked)
         case _:
             return _say(UNSUPPORTED, asked)
+
+
+def _listed(tray: Tray, asked: Message) -> bytes:
+    """The jobs it remembers; what was cancelled or aborted is completed too (RFC 8011, 4.2.6.1)."""
+    wanted = asked.first("operation")
+    done, limit = wanted.get("which-jobs", ("not-completed",))[0] == "completed", wanted.get("limit", (1000,))[0]
+    jobs = [job for job in reversed(tray.jobs.values()) if (job.state != PENDING) is done][: int(limit)]
+    told = [[*_about(job), (Tag.NAME, "job-name", job.name)] for job in jobs]
+    return encode(OK, asked.request, [], jobs=told)
 
 
 def _take(tray: Tray, asked: Message) -> bytes:
@@ -167,7 +178,7 @@ def _take(tray: Tray, asked: Message) -> bytes:
         return _say(refusals[fault], asked)
     if asked.code == Operation.VALIDATE_JOB:
         return _say(OK, asked)
-    job = Job(len(tray.jobs) + 1, str(asked.first("operation").get("job-name", ("",))[0]))
+    job = Job(max(tray.jobs, default=0) + 1, str(asked.first("operation").get("job-name", ("",))[0]))
     tray.jobs[job.number] = job
     if asked.code == Operation.PRINT_JOB:
         _print(tray, job, asked)

@@ -28,6 +28,7 @@ class Operation(IntEnum):
     SEND_DOCUMENT = 0x0006
     CANCEL_JOB = 0x0008
     GET_JOB_ATTRIBUTES = 0x0009
+    GET_JOBS = 0x000A
     GET_PRINTER_ATTRIBUTES = 0x000B
 
 
@@ -66,8 +67,12 @@ class Message:
 def encode(
     code: int, request: int, operation: Sequence[tuple[Tag, str, Value]], job: Sequence[tuple[Tag, str, Value]] = (),
     *, answer: Mapping[str, Sequence[tuple[Tag, str, Value]]] | None = None,
+    jobs: Sequence[Sequence[tuple[Tag, str, Value]]] = (),
 ) -> bytes:  # fmt: skip
-    """A message without its document. Charset and language lead, as RFC 8011 4.1.4 demands."""
+    """A message without its document. Charset and language lead, as RFC 8011 4.1.4 demands. jobs: one group each.
+
+    An attribute without a name is one more value of the one before it.
+    """
     out = bytearray(VERSION + struct.pack(">HI", code, request))
     lead = [
         (Tag.CHARSET, "attributes-charset", "utf-8"),
@@ -76,9 +81,9 @@ def encode(
     out.append(0x01)
     for tag, name, value in [*lead, *operation]:
         out += _attribute(tag, name, value)
-    groups = {"job": job} if job else {}
-    groups |= dict(answer or {})
-    for group, attributes in groups.items():
+    groups = [("job", job)] if job else []
+    groups += [*dict(answer or {}).items(), *(("job", one) for one in jobs)]
+    for group, attributes in groups:
         out.append(next(number for number, word in GROUPS.items() if word == group))
         for tag, name, value in attributes:
             out += _attribute(tag, name, value)

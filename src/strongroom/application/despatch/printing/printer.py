@@ -37,6 +37,7 @@ BY_VALIDATION: Final = 0
 STATES: Final = {3: "pending", 4: "held", 5: "processing", 6: "stopped", 7: "canceled", 8: "aborted", 9: "completed"}
 PRINTER_STATES: Final = {3: "idle", 4: "processing", 5: "stopped"}
 USER: Final = "strongroom"
+MOST_JOBS: Final = 500
 
 
 class PrinterProblem(Exception):
@@ -77,6 +78,15 @@ class Condition:
     queued: int
 
 
+@dataclass(frozen=True)
+class Job:
+    """A job as the printer remembers it: its number, the name it was given, and one of `STATES`' words."""
+
+    number: int
+    name: str
+    state: str
+
+
 def check_uri(uri: str) -> None:
     """Raise `Refused` for anything but IPP over TLS with a host (ET-1, ET-3)."""
     parts = urlsplit(uri)
@@ -114,6 +124,24 @@ class Printer:
             tuple(str(f) for f in told.get("document-format-supported", ())),
             _number(told, "queued-job-count"),
         )
+
+    def jobs(self) -> list[Job]:
+        """Every job that the printer remembers, done or not, whoever sent it (RFC 8011, 4.2.6)."""
+        wanted: list[tuple[Tag, str, Value]] = [
+            (Tag.KEYWORD, "requested-attributes", "job-id"), (Tag.KEYWORD, "", "job-name"),
+            (Tag.KEYWORD, "", "job-state"), (Tag.BOOLEAN, "my-jobs", False),
+        ]  # fmt: skip
+        found: dict[int, Job] = {}
+        for which in ("not-completed", "completed"):
+            about: list[tuple[Tag, str, Value]] = [(Tag.INTEGER, "limit", MOST_JOBS), *wanted]
+            told = self._ask(Operation.GET_JOBS, [*about, (Tag.KEYWORD, "which-jobs", which)])
+            for each in told.groups.get("job", ()):
+                job = Job(
+                    _number(each, "job-id"), str(each.get("job-name", ("",))[0]),
+                    STATES.get(_number(each, "job-state"), "unknown"),
+                )  # fmt: skip
+                found[job.number] = job
+        return [found[number] for number in sorted(found)]
 
     def create_job(self, name: str) -> int:
         """The number of a job that waits for its document. `name` is our reference for the print, nothing else."""

@@ -11,6 +11,7 @@ from strongroom.application.despatch.labels.pdf import draw
 from strongroom.application.despatch.labels.text import shaped
 from strongroom.application.despatch.printing.forms import PrinterForm
 from strongroom.application.despatch.printing.printer import PrinterProblem, fetch_fingerprint
+from strongroom.application.despatch.printing.remembered import test_name
 from strongroom.formats.refused import Refused
 from strongroom.policy.access_management.step_up import needs_recent_factor
 from strongroom.policy.clauses.permissions import Permission, permission
@@ -64,7 +65,7 @@ def test(request: HttpRequest, printer: int) -> HttpResponse:  # noqa: ARG001 - 
     found = _find(printer)
     if found.format != "pdf":
         raise Refused("ES-5", "The test page is a PDF; this printer takes ZPL. Print its own test page.")
-    words, code = f"Test page of {found.name}", f"TEST{found.pk}"
+    words, code = f"Test page of {found.name}", test_name(found)
     page: list[Mark] = [
         Text(shaped(words), MARGIN, 60, 18, words), Text(shaped("It holds nobody's data."), MARGIN, 84, 12, ""),
         Barcode(code, MARGIN, 120, 264, 50),
