@@ -266,7 +266,7 @@ def test_the_last_administrator_stays_whatever_asks(house: House) -> None:
     from django.db import transaction
 
     from strongroom.formats.leaf import Actor
-    from strongroom.policy.access_management import actions
+    from strongroom.policy.access_management import leavers
     from strongroom.policy.least_privilege.actions import end_grant, keep_an_administrator
     from strongroom.policy.least_privilege.models import EndReason, Grant
 
@@ -277,7 +277,7 @@ def test_the_last_administrator_stays_whatever_asks(house: House) -> None:
     with pytest.raises(Refused, match="last administrator"):
         end_grant(grant=grant, reason=EndReason.MISTAKE, by=Actor.COMMAND.reference)
     with pytest.raises(Refused, match="last administrator"):
-        actions.leave(person=last.row, by=Actor.COMMAND.reference)
+        leavers.leave(person=last.row, by=Actor.COMMAND.reference)
     assert last.now().is_active
     another = Somebody("administrator")
     for _ in range(6):

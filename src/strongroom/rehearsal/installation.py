@@ -46,7 +46,7 @@ class Rehearsal:
         self._hands_off, self._loud = hands_off, loud
         self._seed, self._orders_per_day = seed, orders_per_day
         self._marketplace_port = marketplace_port or _free_port()
-        self._printer_port = _free_port()
+        self.printer_port = _free_port()
         self._mail_port, self._mail_page_port = _free_port(), _free_port()
         self._configure(port)
         self.running = Running(self.folders, load(self.folders.configuration), self._entries(), pg_bindir=pg_bindir)
@@ -69,7 +69,7 @@ class Rehearsal:
             unlock.touch(mode=0o600)
             unlock.write_bytes(os.urandom(32))
         self._start_marketplace()
-        self._start_printer()
+        self.start_printer()
         self._start_mail()
         self.running.create_keys("--unlock-file", str(unlock))
         self.running.start_database()
@@ -134,7 +134,7 @@ class Rehearsal:
     @property
     def printer_address(self) -> str:
         """Where the rehearsal's printer shows its tray."""
-        return f"https://localhost:{self._printer_port}/"
+        return f"https://localhost:{self.printer_port}/"
 
     def printer(self, word: str) -> int:
         """Ask the printer for a fault by name, or for `printed`; how many labels it printed so far."""
@@ -143,18 +143,19 @@ class Rehearsal:
             connected.sendall(f"{word}\n".encode())
             return int(connected.recv(64))
 
-    def _start_printer(self) -> None:
+    def start_printer(self) -> None:
+        """The rehearsal's printer, on its port."""
         folder = self.folders.data / "printer"
         self.running.supervisor.start(
             Process(
                 "printer",
                 [sys.executable, "-m", "strongroom.rehearsal.printer", "--folder", str(folder), "--control",
-                 str(self.folders.run / "printer.sock"), "--port", str(self._printer_port), "--ready-fd", "{ready}"],
+                 str(self.folders.run / "printer.sock"), "--port", str(self.printer_port), "--ready-fd", "{ready}"],
                 needs_ready_line=True,
             )
         )  # fmt: skip
         (self.folders.data / "printer" / "uri").write_text(
-            f"ipps://localhost:{self._printer_port}/ipp/print", encoding="utf-8"
+            f"ipps://localhost:{self.printer_port}/ipp/print", encoding="utf-8"
         )
 
     @property

@@ -27,6 +27,8 @@ NAVIGATION: Final = (
     ("people", "People", Permission.PEOPLE_READ),
     ("marketplace", "Marketplace", Permission.MARKETPLACE_READ),
     ("registers", "Registers", Permission.REGISTERS_READ),
+    ("devices", "Devices", Permission.REGISTERS_READ),
+    ("cases", "Cases", Permission.CASES_READ),
 )
 
 
