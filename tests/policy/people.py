@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from django.test import Client
 
@@ -89,6 +90,12 @@ def get(using: Client, path: str) -> Any:
 
 def is_inside(using: Client) -> bool:
     return bool(get(using, "/me").status_code == 200)
+
+
+def leads(answer: Any) -> str:
+    """Where an answer leads, past the question which device this browser is on."""
+    address = urlsplit(answer.headers["location"])
+    return parse_qs(address.query)["next"][0] if address.path == "/devices/this" else address.geturl()
 
 
 def words(answer: Any) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from django.urls import get_resolver
 
@@ -23,7 +22,6 @@ def web(house: House) -> Iterator[None]:
     with as_website(house):
         Attempts.objects.all().delete()
         yield
-    cache.close()
 
 
 def device() -> Any:

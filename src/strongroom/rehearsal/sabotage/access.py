@@ -115,7 +115,7 @@ def _session(whose: str, factor: int) -> Act:
 
     @contextlib.contextmanager
     def act(target: Target) -> Iterator[None]:
-        id_ = uuid.uuid4()
+        id_ = definitions.reference()
         with target.unguarded() as sql:
             sql.execute(SESSION, [id_, factor, whose])
             try:
@@ -129,7 +129,7 @@ def _session(whose: str, factor: int) -> Act:
 @contextlib.contextmanager
 def two_at_once(target: Target) -> Iterator[None]:
     """What keeps it to one session a person is dropped, and somebody is signed in twice."""
-    ids = [uuid.uuid4(), uuid.uuid4()]
+    ids = [definitions.reference(), definitions.reference()]
     with target.unguarded() as sql:
         sql.execute("DROP INDEX signed_in_is_one_a_person")
         try:
@@ -227,7 +227,7 @@ def _alarm(*, closed: bool) -> Act:
 
     @contextlib.contextmanager
     def act(target: Target) -> Iterator[None]:
-        id_ = uuid.uuid4()
+        id_ = definitions.reference()
         with target.unguarded() as sql:
             sql.execute("REVOKE INSERT ON incident_case FROM strongroom_worker")
             try:
@@ -242,7 +242,7 @@ def _alarm(*, closed: bool) -> Act:
 
 def _opening(account: int, ref: bytes, by: bytes, at: int, purpose: Purpose, write: int) -> leaf.Entry:
     facts = {Fact.PART: OPENS[purpose].part, Fact.WRITE: write, Fact.PURPOSE: purpose}
-    return leaf.Entry(uuid.uuid4().bytes, Kind.OPENED, Outcome.DONE, at, account, ref, by, facts)
+    return leaf.Entry(definitions.reference().bytes, Kind.OPENED, Outcome.DONE, at, account, ref, by, facts)
 
 
 def _write(sql: psycopg.Connection[Any], entry: leaf.Entry, salt: bytes) -> None:
