@@ -95,7 +95,9 @@ def is_inside(using: Client) -> bool:
 def leads(answer: Any) -> str:
     """Where an answer leads, past the question which device this browser is on."""
     address = urlsplit(answer.headers["location"])
-    return parse_qs(address.query)["next"][0] if address.path == "/devices/this" else address.geturl()
+    if address.path != "/devices/this":
+        return str(address.geturl())
+    return str(parse_qs(address.query)["next"][0])
 
 
 def words(answer: Any) -> str:
