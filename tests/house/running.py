@@ -7,7 +7,7 @@ import itertools
 import os
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -55,20 +55,27 @@ class House:
 
         return definitions.now()
 
-    @contextmanager
-    def as_web(self) -> Iterator[None]:
+    def as_web(self) -> AbstractContextManager[None]:
         """Within this, the database sees the website's role: what pages may write, and no more."""
+        return self._as("web")
+
+    def as_worker(self) -> AbstractContextManager[None]:
+        """The worker's role, within a test that is the website elsewhere."""
+        return self._as("worker")
+
+    @contextmanager
+    def _as(self, role: str) -> Iterator[None]:
         from django.db import connection
 
-        worker = {key: connection.settings_dict[key] for key in ("USER", "PASSWORD")}
-        password = self.rehearsal.folders.credential("database-web").text()
+        before = {key: connection.settings_dict[key] for key in ("USER", "PASSWORD")}
+        password = self.rehearsal.folders.credential(f"database-{role}").text()
         connection.close()
-        connection.settings_dict.update(USER="strongroom_web", PASSWORD=password)
+        connection.settings_dict.update(USER=f"strongroom_{role}", PASSWORD=password)
         try:
             yield
         finally:
             connection.close()
-            connection.settings_dict.update(worker)
+            connection.settings_dict.update(before)
 
     def place(self) -> str:
         """A recorded place, as every printer needs one (GS-1). Within `as_web`."""

@@ -73,6 +73,14 @@ class Station:
         self.type("#id_code", fresh_code(who))
         self.press("Enter")
         self.page.wait_for_selector(".mast .who")
+        self.say_which_device()
+
+    def say_which_device(self) -> None:
+        """One press, once a browser, where somebody who may see customers is asked."""
+        if "/devices/this" in self.page.url:
+            self.tab_to("button[name=device]")
+            with self.page.expect_navigation():
+                self.press("Enter")
 
     def add_passkey(self) -> None:
         """A passkey on this station's authenticator."""

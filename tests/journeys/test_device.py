@@ -86,6 +86,7 @@ def test_the_profile_holds_nobody_after_a_session_of_searches_and_openings(
     page.fill("#id_code", fresh_code(who))
     page.keyboard.press("Enter")
     page.wait_for_selector(".mast .who")
+    page.click("button[name=device]")
     for field, value in (("#id_email", CANARY["email"]), ("#id_phone", CANARY["phone"])):
         page.goto(f"{base}/orders/customer")
         page.fill(field, value)

@@ -137,6 +137,11 @@ def test_orders_arrive_from_the_configured_amazon_and_one_is_revealed(live: Live
     assert live.command("orders", "sync").returncode == 0
     paths = administrator.orders()
     assert len(paths) == 3
+    nowhere = administrator.reveal(paths[0])
+    assert "No device is recorded yet" in nowhere.text, "nobody is shown on a device that is not the company's"
+    page = administrator.get("/devices/")
+    administrator.post("/devices/record", page, name="Support desk 1", kind="computer", stated="on")
+    administrator.on_a_device(administrator.get("/devices/this"))
     opened = administrator.reveal(paths[0])
     assert "Qx7CanaryStreet" in opened.text
     assert "Live" in opened.text

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from django.test import Client
 
@@ -89,6 +90,14 @@ def get(using: Client, path: str) -> Any:
 
 def is_inside(using: Client) -> bool:
     return bool(get(using, "/me").status_code == 200)
+
+
+def leads(answer: Any) -> str:
+    """Where an answer leads, past the question which device this browser is on."""
+    address = urlsplit(answer.headers["location"])
+    if address.path != "/devices/this":
+        return str(address.geturl())
+    return str(parse_qs(address.query)["next"][0])
 
 
 def words(answer: Any) -> str:

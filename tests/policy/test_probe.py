@@ -129,10 +129,11 @@ def test_no_list_holds_it_and_its_own_code_finds_nothing(probed: House) -> None:
     from strongroom.application.despatch.reads import by_code, waiting
     from strongroom.application.despatch.rules import code_of
     from strongroom.application.lookup import reads
+    from strongroom.policy.retention_and_recovery.actions import selling_accounts
 
     ref = standing()
     for chosen in reads.FILTERS:
-        assert not reads.orders(chosen).filter(ref=ref).exists()
+        assert not reads.orders(chosen, selling_accounts()).filter(ref=ref).exists()
     assert not waiting().filter(ref=ref).exists()
     assert by_code(code_of(ref)) is None
 

@@ -13,7 +13,7 @@ import pytest
 
 from strongroom.formats.refused import Refused
 from tests.house.running import House
-from tests.policy.people import WRONG, Somebody, as_website, browser, get, is_inside, post, website_broker, words
+from tests.policy.people import WRONG, Somebody, as_website, browser, get, is_inside, leads, post, website_broker, words
 from tests.policy.soft_passkey import SoftPasskey
 
 ROOT = Path(__file__).parents[2]
@@ -164,7 +164,7 @@ def test_the_next_person_at_a_station_ends_the_session_before_and_lands_where_th
     options = post(station, "/sign-in/passkey/challenge").json()
     credential = passkey.sign(options)
     answer = post(station, "/sign-in/passkey", credential=credential, next="/find-person")
-    assert answer.headers["location"] == "/", "a packer finds nobody"
+    assert leads(answer) == "/", "a packer finds nobody"
     assert not SignedIn.objects.filter(person=first.row, ended_at__isnull=True).exists()
     switched = journalled(Kind.PERSON_SWITCHED)[-1]
     assert switched.facts[Fact.PERSON] != switched.by
@@ -184,7 +184,7 @@ def test_a_sign_in_leads_to_paths_of_ours_only(house: House, address: str, lands
     passkey, station = packer.passkey(), browser()
     options = post(station, "/sign-in/passkey/challenge").json()
     answer = post(station, "/sign-in/passkey", credential=passkey.sign(options), next=address)
-    assert answer.headers["location"] == lands
+    assert leads(answer) == lands
 
 
 def test_a_second_sign_in_says_on_the_first_page_that_it_ended_the_other(house: House) -> None:
@@ -266,7 +266,7 @@ def test_the_last_administrator_stays_whatever_asks(house: House) -> None:
     from django.db import transaction
 
     from strongroom.formats.leaf import Actor
-    from strongroom.policy.access_management import actions
+    from strongroom.policy.access_management import leavers
     from strongroom.policy.least_privilege.actions import end_grant, keep_an_administrator
     from strongroom.policy.least_privilege.models import EndReason, Grant
 
@@ -277,7 +277,7 @@ def test_the_last_administrator_stays_whatever_asks(house: House) -> None:
     with pytest.raises(Refused, match="last administrator"):
         end_grant(grant=grant, reason=EndReason.MISTAKE, by=Actor.COMMAND.reference)
     with pytest.raises(Refused, match="last administrator"):
-        actions.leave(person=last.row, by=Actor.COMMAND.reference)
+        leavers.leave(person=last.row, by=Actor.COMMAND.reference)
     assert last.now().is_active
     another = Somebody("administrator")
     for _ in range(6):

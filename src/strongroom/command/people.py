@@ -168,7 +168,7 @@ def _unlock(options: argparse.Namespace) -> int:
 
 def _leave(options: argparse.Namespace) -> int:
     me = person_of_token(options)
-    from strongroom.policy.access_management.actions import leave  # noqa: PLC0415
+    from strongroom.policy.access_management.leavers import leave  # noqa: PLC0415
     from strongroom.policy.clauses.permissions import Permission  # noqa: PLC0415
     from strongroom.policy.least_privilege.actions import reference_of  # noqa: PLC0415
     from strongroom.policy.least_privilege.gate import require  # noqa: PLC0415

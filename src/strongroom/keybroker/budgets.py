@@ -8,17 +8,24 @@ from strongroom.formats.leaf import Entry, Fact, Kind
 from strongroom.formats.parts import OPENS, Peer, Purpose
 
 WINDOW: Final = 24 * 3_600_000
+PROBES: Final = -1
+"""The account of orders that nobody placed."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Compiled in; configuration may only lower them. An actor is a claim, so peers and the house are counted too."""
+    """Compiled in; configuration may only lower them. An actor is a claim, so peers and the house are counted too.
+
+    What checks open and search of the synthetic account is counted apart: it spends nobody's.
+    """
 
     web_openings_an_actor: int = 300
     web_openings: int = 3_000
     worker_openings: int = 30_000
     searches_an_actor: int = 100
     searches: int = 1_000
+    probe_openings: int = 1_000
+    probe_searches: int = 1_000
 
     def lowered(self, wanted: dict[str, object]) -> "Limits":
         """These limits with some lowered. Raises `ValueError` for an unknown name or a higher number."""
@@ -45,18 +52,20 @@ class Budgets:
             if isinstance(purpose, int) and purpose in Purpose.__members__.values():
                 by_a_process = entry.by[:15] == bytes(15)  # the worker follows parcels under its own name
                 peer = Peer.WEB if Peer.WEB in OPENS[Purpose(purpose)].peers and not by_a_process else Peer.WORKER
-                self._count(self._openings(peer, entry.by), entry.at)
+                self._count(self._openings(peer, entry.by, entry.account), entry.at)
         elif entry.kind is Kind.SEARCHED:
-            self._count(self._searches(entry.by), entry.at)
+            self._count(self._searches(entry.by, entry.account), entry.at)
 
-    def may_open(self, peer: Peer, by: bytes, now: int) -> bool:
+    def may_open(self, peer: Peer, by: bytes, now: int, account: int) -> bool:
         """Whether one more opening is within every limit; counts it if so."""
-        return self._spend(self._openings(peer, by), now)
+        return self._spend(self._openings(peer, by, account), now)
 
-    def may_search(self, by: bytes, now: int) -> bool:
-        return self._spend(self._searches(by), now)
+    def may_search(self, by: bytes, now: int, account: int) -> bool:
+        return self._spend(self._searches(by, account), now)
 
-    def _openings(self, peer: Peer, by: bytes) -> list[tuple[str, bytes, int]]:
+    def _openings(self, peer: Peer, by: bytes, account: int) -> list[tuple[str, bytes, int]]:
+        if account == PROBES:
+            return [("probe opening", b"", self._limits.probe_openings)]
         if peer is Peer.WEB:
             return [
                 ("web opening by", by, self._limits.web_openings_an_actor),
@@ -64,7 +73,9 @@ class Budgets:
             ]
         return [("worker opening", b"", self._limits.worker_openings)]
 
-    def _searches(self, by: bytes) -> list[tuple[str, bytes, int]]:
+    def _searches(self, by: bytes, account: int) -> list[tuple[str, bytes, int]]:
+        if account == PROBES:
+            return [("probe search", b"", self._limits.probe_searches)]
         return [("search by", by, self._limits.searches_an_actor), ("search", b"", self._limits.searches)]
 
     def _spend(self, counted: list[tuple[str, bytes, int]], now: int) -> bool:

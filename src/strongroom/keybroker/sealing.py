@@ -124,7 +124,7 @@ def _check_opening(
     if entry.id in used or not broker.use_once(entry):
         raise No(Status.REFUSED, "AM-3", "the journal entry was used before; one leaf, one opening")
     used.add(entry.id)
-    if not broker.budgets.may_open(asker.peer, by, broker.now):
+    if not broker.budgets.may_open(asker.peer, by, broker.now, account):
         broker.journal.say(
             Kind.OPEN_REFUSED, at=broker.now, account=account, subject=place.order, by=by, outcome=Outcome.REFUSED,
             facts={Fact.PART: place.part, Fact.PURPOSE: purpose},
@@ -162,7 +162,7 @@ def search(broker: Broker, asker: Asker, arguments: Sequence[bytes]) -> Values:
         raise No(Status.REFUSED, "AM-3", "the journal entry does not speak of this search")
     if not broker.use_once(entry):
         raise No(Status.REFUSED, "AM-3", "the journal entry was used before; one leaf, one search")
-    if not broker.budgets.may_search(by, broker.now):
+    if not broker.budgets.may_search(by, broker.now, account):
         broker.journal.say(
             Kind.SEARCH_REFUSED, at=broker.now, account=account, by=by, outcome=Outcome.REFUSED,
             facts={Fact.FIELD: field},

@@ -14,6 +14,7 @@ from strongroom.formats.secret import Secret
 from strongroom.policy.access_management import totp
 
 TOKEN: Final = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+DEVICE: Final = re.compile(r'name="device" value="(\d+)"')
 ORDER: Final = re.compile(r'href="(/orders/[0-9a-f-]{36}/)"')
 
 
@@ -42,7 +43,12 @@ class Browser:
         page = self.get("/sign-in")
         page = self.post("/sign-in", page, email=who["email"], password=who["password"])
         secret = Secret(base64.b32decode(who["secret"]))
-        return self.post("/sign-in/code", page, code=totp.code(secret, int(time.time() // totp.STEP)))
+        return self.on_a_device(self.post("/sign-in/code", page, code=totp.code(secret, int(time.time() // totp.STEP))))
+
+    def on_a_device(self, page: httpx.Response) -> httpx.Response:
+        """Say that this is the first of the company's devices, where a page asks for it; else the page as it is."""
+        found = DEVICE.search(page.text) if page.url.path == "/devices/this" else None
+        return self.post("/devices/this", page, device=found[1]) if found else page
 
     def orders(self, show: str = "to-ship") -> list[str]:
         """The paths of the orders on the first page of a list."""

@@ -51,7 +51,7 @@ class Rehearsal:
         self._hands_off, self._loud = hands_off, loud
         self._seed, self._orders_per_day = seed, orders_per_day
         self._marketplace_port = marketplace_port or _free_port()
-        self._printer_port = _free_port()
+        self.printer_port = _free_port()
         self._mail_port, self._mail_page_port = _free_port(), _free_port()
         self._configure(port)
         self.running = Running(self.folders, load(self.folders.configuration), self._entries(), pg_bindir=pg_bindir)
@@ -76,7 +76,7 @@ class Rehearsal:
         self._move_people()
         self.running.describe(*self._listeners())
         self._start_marketplace()
-        self._start_printer()
+        self.start_printer()
         self._start_mail()
         self.running.create_keys("--unlock-file", str(unlock))
         self.running.start_database()
@@ -145,7 +145,7 @@ class Rehearsal:
     @property
     def printer_address(self) -> str:
         """Where the rehearsal's printer shows its tray."""
-        return f"https://localhost:{self._printer_port}/"
+        return f"https://localhost:{self.printer_port}/"
 
     def printer(self, word: str) -> int:
         """Ask the printer for a fault by name, or for `printed`; how many labels it printed so far."""
@@ -154,17 +154,18 @@ class Rehearsal:
             connected.sendall(f"{word}\n".encode())
             return int(connected.recv(64))
 
-    def _start_printer(self) -> None:
+    def start_printer(self) -> None:
+        """The rehearsal's printer, on its port."""
         folder = self.folders.data / "printer"
         folder.mkdir(mode=0o700, exist_ok=True)
         self._start(
             "printer",
             "-m", "strongroom.rehearsal.printer", "--folder", str(folder), "--control",
-            str(self.folders.amazon_sockets / "printer.sock"), "--port", str(self._printer_port), "--ready-fd",
+            str(self.folders.amazon_sockets / "printer.sock"), "--port", str(self.printer_port), "--ready-fd",
             "{ready}",
         )  # fmt: skip
         (self.folders.data / PRINTER_URI).write_text(
-            f"ipps://localhost:{self._printer_port}/ipp/print", encoding="utf-8"
+            f"ipps://localhost:{self.printer_port}/ipp/print", encoding="utf-8"
         )
 
     @property
@@ -230,7 +231,7 @@ class Rehearsal:
 
     def _listeners(self) -> list[Listener]:
         """What the simulated world listens on: ours too, and listed."""
-        ports = (self._marketplace_port, self._printer_port, self._mail_port, self._mail_page_port)
+        ports = (self._marketplace_port, self.printer_port, self._mail_port, self._mail_page_port)
         sockets = ("control.sock", "printer.sock")
         return [
             *(Listener("tcp", "127.0.0.1", port, Role.AMAZON) for port in ports),

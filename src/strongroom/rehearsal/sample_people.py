@@ -28,6 +28,7 @@ NAMES: Final = {
     "auditor": "Maren Tolley",
 }
 """By e-mail name: a role, and a number where there are several of it. The first two have nobody to approve them."""
+LEFT: Final = ("packer9", "Edda Marlowe")
 FILE: Final = "website/sample-people.json"
 """In the folder of those who make them, the website's."""
 
@@ -44,6 +45,7 @@ def main() -> int:
     if not path.exists():
         path.touch(mode=0o600)
         path.write_text(json.dumps({mail: _make(mail, name) for mail, name in NAMES.items()}), encoding="utf-8")
+        _somebody_who_left()
     return 0
 
 
@@ -58,6 +60,17 @@ def _make(mail: str, name: str) -> dict[str, str]:
     _give(person, Role(mail.rstrip("0123456789")))
     factors.keep_code(person=person, secret=secret)
     return {"name": name, "email": email, "password": password, "secret": base64.b32encode(secret.bytes()).decode()}
+
+
+def _somebody_who_left() -> None:
+    """A packer of before, so that there is a leaver whose every door is shut."""
+    from strongroom.formats.leaf import Actor  # noqa: PLC0415
+    from strongroom.policy.access_management import leavers  # noqa: PLC0415
+    from strongroom.policy.least_privilege.models import Person  # noqa: PLC0415
+
+    _make(*LEFT)
+    gone = Person.objects.get(email=f"{LEFT[0]}@rehearsal.invalid")
+    leavers.leave(person=gone, by=Actor.REHEARSAL.reference)
 
 
 def _give(person: Any, role: Any) -> None:

@@ -21,6 +21,9 @@ PLACES: Final = (
     ("Server room", "server room", "Locked door, two keys with a register, camera at the door"),
     ("Bench 1", "bench", "Warehouse for staff only, badge at the gate"),
 )
+DEVICES: Final = (
+    ("Bench 1", "station"), ("Bench 2", "station"), ("Support desk 1", "computer"), ("Office laptop 4", "computer"),
+)  # fmt: skip
 ACCOUNT_WITHIN: Final = 30.0
 
 
@@ -33,6 +36,7 @@ def main() -> int:
         sys.stderr.write("a sample shop is for rehearsals only\n")
         return 1
     _places()
+    _devices()
     _stock(_account())
     _printer(Path(os.environ["STRONGROOM_DATA"]) / "printer")
     return 0
@@ -51,6 +55,16 @@ def _places() -> None:
         registers.record_known_place(name=name, kind=kind, controls=controls, by=by)
     registers.add_known_equipment(name=socket.gethostname(), kind="server", place="Server room", by=by)
     registers.add_known_equipment(name="Bin B-01", kind="bin", place="Bench 1", by=by)
+
+
+def _devices() -> None:
+    """What shows customers here: the company's own."""
+    from strongroom.formats.leaf import Actor  # noqa: PLC0415
+    from strongroom.policy.access_management import devices  # noqa: PLC0415
+
+    if not devices.recorded():
+        for name, kind in DEVICES:
+            devices.record_known(name=name, kind=kind, stated=True, by=Actor.REHEARSAL.reference)
 
 
 def _account() -> int:

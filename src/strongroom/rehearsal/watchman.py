@@ -18,7 +18,7 @@ from strongroom.rehearsal.clock import RehearsalClock
 from strongroom.rehearsal.installation import Rehearsal
 from strongroom.website.process import begin
 
-RUN_WITHIN: Final = 60.0
+RUN_WITHIN: Final = 180.0
 
 
 class Watchman:

@@ -28,6 +28,8 @@ NAVIGATION: Final = (
     ("marketplace", "Marketplace", Permission.MARKETPLACE_READ),
     ("registers", "Registers", Permission.REGISTERS_READ),
     ("policy-office", "Policy", Permission.POLICY_ANSWER),
+    ("devices", "Devices", Permission.REGISTERS_READ),
+    ("cases", "Cases", Permission.CASES_READ),
 )
 
 

@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from strongroom.formats.leaf import Actor, Fact, Kind, Outcome
 from strongroom.formats.refused import Refused
+from strongroom.policy import definitions
 from strongroom.policy.access_management import sessions
 from strongroom.policy.access_management.actions import must_change_password
 from strongroom.policy.clauses.permissions import NUMBERS, Permission, declared
@@ -152,9 +153,11 @@ def _machine(request: HttpRequest) -> HttpResponseBase | None:
 
 def refused(request: HttpRequest, problem: Refused, needed: Permission | None = None) -> HttpResponse:
     """Journal the refusal, then say it. What the request did is rolled back by now."""
-    by = reference_of(request.user) if isinstance(request.user, Person) else Actor.WEBSITE.reference
+    person = request.user if isinstance(request.user, Person) else None
+    by = reference_of(person) if person is not None else Actor.WEBSITE.reference
+    account = definitions.PROBES if person is not None and person.is_synthetic else definitions.INSTALLATION
     facts = {Fact.PERMISSION: NUMBERS[needed]} if needed in NUMBERS else {}
-    entry = journal.record_committed(Kind.ACCESS_REFUSED, by=by, outcome=Outcome.REFUSED, facts=facts)
+    entry = journal.record_committed(Kind.ACCESS_REFUSED, by=by, outcome=Outcome.REFUSED, account=account, facts=facts)
     return _page(request, 403, "refused.html", clause=problem.clause, sentence=problem.sentence, entry=entry.id)
 
 

@@ -105,7 +105,10 @@ LANGUAGE_CODE = "en-gb"
 USE_I18N = False
 
 AUTH_USER_MODEL = "least_privilege.Person"
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "strongroom.policy.access_management.probe_session.Backend",
+]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 LOGIN_URL = "sign-in"
 # allauth's pages and mails are not used: no route of its is reachable (urls.py), sign-up does not exist.

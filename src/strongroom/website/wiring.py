@@ -34,6 +34,7 @@ PAGES: Final = (
     "strongroom.policy.logging_and_monitoring.urls",
     "strongroom.policy.retention_and_recovery.urls",
     "strongroom.policy.obligations.channels.urls",
+    "strongroom.policy.incident_response.urls",
     "strongroom.website.wall.urls",
     "strongroom.website.published.urls",
     "strongroom.application.despatch.urls",
@@ -49,10 +50,11 @@ TABLES: Final = {
     "reference": ("policy_version", "selling_account"),
     "local": (
         "account_emailaddress", "account_emailconfirmation", "approval", "attempts", "auth_group",
-        "auth_group_permissions", "auth_permission", "bucket", "cache", "check_due", "clause_exception", "clause_owner",
-        "command_token", "device", "django_content_type", "django_migrations", "django_session", "equipment",
-        "first_link", "heartbeat", "installation", "invitation", "link", "mfa_authenticator", "old_password", "person",
-        "person_reference", "place", "printer", "role_grant", "sign_in_detail", "signed_in", "threat",
+        "auth_group_permissions", "auth_permission", "bucket", "cache", "check_due", "clause_exception",
+        "clause_owner", "command_token", "credential", "device", "django_content_type", "django_migrations",
+        "django_session", "equipment", "first_link", "heartbeat", "installation", "invitation", "link",
+        "mfa_authenticator", "old_password", "person", "person_reference", "place", "printer", "probe_session",
+        "role_grant", "sign_in_detail", "signed_in", "threat",
     ),
 }  # fmt: skip
 """Every table is one of these (DESIGN 12); one in none fails the catalogue test."""
@@ -72,10 +74,14 @@ def controls() -> "Controls":
 
 def look(folders: "Folders", configuration: "Configuration") -> "Look":
     """What a check is handed now."""
+    from django.urls import get_resolver  # noqa: PLC0415
+
     from strongroom.policy import definitions  # noqa: PLC0415
-    from strongroom.policy.clauses.controls import Look  # noqa: PLC0415
+    from strongroom.policy.clauses.controls import Look, Route  # noqa: PLC0415
+    from strongroom.policy.clauses.permissions import declared  # noqa: PLC0415
     from strongroom.policy.logging_and_monitoring.models import Installation  # noqa: PLC0415
     from strongroom.website import links  # noqa: PLC0415
+    from strongroom.website.checks import routes  # noqa: PLC0415 - it imports this module
 
     return Look(
         now=definitions.now(),
@@ -85,6 +91,7 @@ def look(folders: "Folders", configuration: "Configuration") -> "Look":
         ca=folders.tls / "ca.pem",
         hosts=links.hosts(configuration),
         second_place=second_place(configuration),
+        routes=tuple(Route(route, declared(view) or "") for route, view in routes(get_resolver())),
     )
 
 

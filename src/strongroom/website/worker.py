@@ -34,6 +34,7 @@ def run(
     begin(clock)
     from strongroom.application.worker import Worker, know_account, know_policy  # noqa: PLC0415 - Django is set up now
     from strongroom.website import links  # noqa: PLC0415
+    from strongroom.website.known import know_what_is_here  # noqa: PLC0415
     from strongroom.website.wiring import controls, look, news  # noqa: PLC0415
 
     folders = Folders(Path(os.environ["STRONGROOM_DATA"]))
@@ -43,6 +44,7 @@ def run(
         know_account(name=configuration.company.name, region=configuration.marketplace.region)
     know_policy()
     links.know(configuration)
+    know_what_is_here(folders, configuration)
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())

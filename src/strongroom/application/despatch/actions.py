@@ -18,6 +18,7 @@ from strongroom.formats.parts import Part, Purpose
 from strongroom.formats.refused import Refused
 from strongroom.formats.secret import Secret
 from strongroom.policy import definitions
+from strongroom.policy.access_management import devices
 from strongroom.policy.clauses.permissions import Permission
 from strongroom.policy.definitions import OrderState
 from strongroom.policy.encryption_and_storage import actions as storage
@@ -64,7 +65,8 @@ def queue_label(*, order: Order, printer: Printer, by: Person, lines: dict[int, 
             if label is None:
                 raise Refused("ES-5", "Amazon says that every piece of this order left. There is nothing to pack.")
             raise AlreadyPrinted(label)
-        return Queued(into_the_ledger(parcel, printer, PrintReason.FIRST, reference_of(by)), parcel)
+        label = into_the_ledger(parcel, printer, PrintReason.FIRST, reference_of(by), devices.where(by))
+        return Queued(label, parcel)
 
 
 def reprint(*, order: Order, parcel: int, printer: Printer, reason: PrintReason, by: Person) -> Queued:
@@ -82,7 +84,7 @@ def reprint(*, order: Order, parcel: int, printer: Printer, reason: PrintReason,
         )  # fmt: skip
         if undecided.exists():
             raise Refused("ES-4", "A label of this parcel is still on its way or undecided. Decide on that one first.")
-        return Queued(into_the_ledger(found, printer, reason, reference_of(by)), found)
+        return Queued(into_the_ledger(found, printer, reason, reference_of(by), devices.where(by)), found)
 
 
 def decide(*, label: LabelPrint, came_out: bool, by: Person) -> None:
@@ -258,8 +260,13 @@ def pieces_of(order: Order) -> rules.Pieces:
     )  # fmt: skip
 
 
-def into_the_ledger(parcel: Parcel, printer: Printer, reason: PrintReason, me: bytes) -> LabelPrint:
-    """A label's row, in the caller's transaction. Raises `AlreadyPrinted` where the parcel has its first one."""
+def into_the_ledger(
+    parcel: Parcel, printer: Printer, reason: PrintReason, me: bytes, device: int | None = None
+) -> LabelPrint:
+    """A label's row, in the caller's transaction. Raises `AlreadyPrinted` where the parcel has its first one.
+
+    device: which of the company's devices it was asked for at; nothing where Amazon's answer asks for it.
+    """
     now = definitions.now()
     label = LabelPrint(
         account_id=parcel.account_id, id=definitions.reference(), order_ref=parcel.order_ref, parcel=parcel.number,
@@ -274,11 +281,13 @@ def into_the_ledger(parcel: Parcel, printer: Printer, reason: PrintReason, me: b
             account_id=parcel.account_id, order_ref=parcel.order_ref, parcel=parcel.number, reason=PrintReason.FIRST
         )
         raise AlreadyPrinted(first) from None
-    _journal_print(Kind.LABEL_QUEUED, label, me)
+    _journal_print(Kind.LABEL_QUEUED, label, me, device=device)
     return label
 
 
-def _journal_print(kind: Kind, label: LabelPrint, by: bytes, outcome: Outcome = Outcome.DONE) -> None:
+def _journal_print(
+    kind: Kind, label: LabelPrint, by: bytes, outcome: Outcome = Outcome.DONE, device: int | None = None
+) -> None:
     journal.record(
         kind,
         by=by,
@@ -291,6 +300,7 @@ def _journal_print(kind: Kind, label: LabelPrint, by: bytes, outcome: Outcome = 
             Fact.REASON: label.reason,
             Fact.COPIES: label.copies,
             Fact.PRINTER: label.printer,
+            **({Fact.DEVICE: device} if device is not None else {}),
         },
     )
 
@@ -337,7 +347,8 @@ def _tracking_of(order: Order, by: Person) -> dict[int, tuple[str, str]]:
     if not held.exists():
         return {}
     opened = storage.open_for(
-        account=order.account_id, order=order.ref, purpose=Purpose.TRACKING, by=reference_of(by)
+        account=order.account_id, order=order.ref, purpose=Purpose.TRACKING, by=reference_of(by),
+        device=devices.where(by),
     )  # fmt: skip
     return read_tracking(opened.fields)
 

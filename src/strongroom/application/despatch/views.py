@@ -15,6 +15,7 @@ from strongroom.application.despatch.rules import Hold
 from strongroom.formats.refused import Refused
 from strongroom.formats.secret import Secret
 from strongroom.policy import definitions
+from strongroom.policy.access_management.devices import on_a_device
 from strongroom.policy.clauses.permissions import Permission, permission
 from strongroom.policy.encryption_and_storage.models import LabelPrint, Printer, PrintReason
 from strongroom.policy.least_privilege.gate import can
@@ -114,6 +115,7 @@ def still_here(request: HttpRequest, ref: uuid.UUID) -> HttpResponse:
 
 
 @permission(Permission.DESPATCH_PACK)
+@on_a_device
 @require_POST
 def part(request: HttpRequest, ref: uuid.UUID) -> HttpResponse:
     """A label for some pieces only: the rest gets a parcel of its own later."""
@@ -131,6 +133,7 @@ def part(request: HttpRequest, ref: uuid.UUID) -> HttpResponse:
 
 
 @permission(Permission.DESPATCH_PACK)
+@on_a_device
 @require_POST
 def buy(request: HttpRequest, ref: uuid.UUID) -> HttpResponse:
     """A label bought through Amazon instead of one of ours: no address is opened for it."""
@@ -139,6 +142,7 @@ def buy(request: HttpRequest, ref: uuid.UUID) -> HttpResponse:
 
 
 @permission(Permission.DESPATCH_PACK)
+@on_a_device
 @require_POST
 def hand_over(request: HttpRequest, ref: uuid.UUID, number: int) -> HttpResponse:
     """Carrier and tracking number, typed; also a correction of what was scanned wrong."""
@@ -164,6 +168,7 @@ def undecided(request: HttpRequest) -> HttpResponse:
 
 
 @permission(Permission.DESPATCH_DECIDE)
+@on_a_device
 @require_POST
 def decide(request: HttpRequest, label: uuid.UUID) -> HttpResponse:
     found = LabelPrint.objects.filter(account_id__in=selling_accounts(), id=label).first()

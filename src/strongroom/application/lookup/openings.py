@@ -5,7 +5,7 @@ bytes (docs/formats/leaf.md: header of 68, count of 1, part of 2, write of 9, th
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -37,6 +37,9 @@ SPANS: Final = {"day": ("24 hours", 1), "week": ("7 days", 7), "month": ("28 day
 PROCESSES: Final = [uuid.UUID(bytes=actor.reference) for actor in Actor]
 LONDON: Final = ZoneInfo("Europe/London")
 
+Accounts = Sequence[int]
+"""Whose orders the reader may see."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -48,35 +51,35 @@ class Row:
     unusual: list[str]
 
 
-def entries(span: str, *, by: uuid.UUID | None = None) -> QuerySet[Entry]:
+def entries(span: str, accounts: Accounts, *, by: uuid.UUID | None = None) -> QuerySet[Entry]:
     """What people did within a span, newest first; processes act for nobody and are left out."""
     since = definitions.now() - timedelta(days=SPANS[span][1])
     found = Entry.objects.filter(
-        account_id__in=selling_accounts(), kind__in=SHOWN, at__gt=since, outcome=Outcome.DONE
+        account_id__in=accounts, kind__in=SHOWN, at__gt=since, outcome=Outcome.DONE
     ).exclude(by__in=PROCESSES)  # fmt: skip
     if by is not None:
         found = found.filter(by=by)
     return found.annotate(purpose=_purpose()).order_by("-at", "id")
 
 
-def totals(span: str) -> list[Row]:
+def totals(span: str, accounts: Accounts) -> list[Row]:
     """One row a person: counts by purpose, the busiest first."""
-    counted = entries(span).order_by().values("by", "kind", what=F("purpose")).annotate(n=Count("id"))
+    counted = entries(span, accounts).order_by().values("by", "kind", what=F("purpose")).annotate(n=Count("id"))
     people: dict[uuid.UUID, dict[str, int]] = {}
     for row in counted:
         words = words_of(row["kind"], row["what"])
         mine = people.setdefault(row["by"], {})
         mine[words] = mine.get(words, 0) + row["n"]
-    habits_ = habits()
+    habits_ = habits(accounts)
     rows = [Row(by, sum(p.values()), p, why_unusual(habits_[by]) if by in habits_ else []) for by, p in people.items()]
     return sorted(rows, key=lambda row: (not row.unusual, -row.total))
 
 
-def habits() -> dict[uuid.UUID, Habit]:
+def habits(accounts: Accounts) -> dict[uuid.UUID, Habit]:
     """What each person usually opens on a screen, and did in the last 24 hours. A day of labels is a day's work."""
     now = definitions.now()
     on_screen = [purpose for purpose, opens in OPENS.items() if Peer.WEB in opens.peers]
-    opened = entries("month").filter(Q(kind=Kind.OPENED) & Q(purpose__in=on_screen))
+    opened = entries("month", accounts).filter(Q(kind=Kind.OPENED) & Q(purpose__in=on_screen))
     by_day: dict[uuid.UUID, dict[date, int]] = {}
     daily = opened.order_by().annotate(day=TruncDate("at", tzinfo=LONDON)).values("by", "day").annotate(n=Count("id"))
     for row in daily:
@@ -103,11 +106,11 @@ def habits() -> dict[uuid.UUID, Habit]:
     }  # fmt: skip
 
 
-def days_of(span: str) -> list[tuple[date, int]]:
+def days_of(span: str, accounts: Accounts) -> list[tuple[date, int]]:
     """Openings a day, oldest first, days without any too."""
     now, length = definitions.now().astimezone(LONDON).date(), SPANS[span][1]
     found = dict(
-        entries("month").filter(kind=Kind.OPENED).order_by().annotate(day=TruncDate("at", tzinfo=LONDON))
+        entries("month", accounts).filter(kind=Kind.OPENED).order_by().annotate(day=TruncDate("at", tzinfo=LONDON))
         .values_list("day").annotate(n=Count("id"))
     )  # fmt: skip
     return [(day, found.get(day, 0)) for day in (now - timedelta(days=n) for n in range(max(length, 7) - 1, -1, -1))]

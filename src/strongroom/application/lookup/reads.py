@@ -1,6 +1,7 @@
 """What the order pages show, read without opening anything."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -67,10 +68,10 @@ class Happening:
     refused: bool = False
 
 
-def orders(chosen: str) -> QuerySet[Order]:
+def orders(chosen: str, accounts: Sequence[int]) -> QuerySet[Order]:
     """The orders of a filter, newest first."""
     which = FILTERS.get(chosen, FILTERS["to-ship"])[1]
-    return Order.objects.filter(which, account_id__in=selling_accounts()).order_by("-received_at")
+    return Order.objects.filter(which, account_id__in=accounts).order_by("-received_at")
 
 
 def by_number(number: str) -> Order | None:
@@ -83,9 +84,8 @@ def by_number(number: str) -> Order | None:
     return Order.objects.filter(account_id__in=selling_accounts(), order_id=scan.value).first()
 
 
-def counts() -> dict[str, int]:
+def counts(accounts: Sequence[int]) -> dict[str, int]:
     """How many orders each filter holds."""
-    accounts = selling_accounts()
     return {name: Order.objects.filter(which, account_id__in=accounts).count() for name, (_, which) in FILTERS.items()}
 
 

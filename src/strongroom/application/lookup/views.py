@@ -15,6 +15,8 @@ from strongroom.application.lookup.forms import AnswerForm, FindForm, RevealForm
 from strongroom.formats.parts import OPENS
 from strongroom.formats.secret import Secret
 from strongroom.policy import definitions
+from strongroom.policy.access_management import devices
+from strongroom.policy.access_management.devices import on_a_device
 from strongroom.policy.clauses.permissions import Permission, permission
 from strongroom.policy.encryption_and_storage.actions import MOST_EXTENSIONS, open_for
 from strongroom.policy.encryption_and_storage.actions import extend as extend_opening
@@ -22,7 +24,7 @@ from strongroom.policy.encryption_and_storage.actions import find as search
 from strongroom.policy.least_privilege.actions import reference_of
 from strongroom.policy.least_privilege.gate import can, require
 from strongroom.policy.least_privilege.models import Person
-from strongroom.policy.retention_and_recovery.actions import selling_accounts
+from strongroom.policy.retention_and_recovery.actions import accounts_for
 from strongroom.policy.retention_and_recovery.models import Order, OrderItem
 
 SECONDS_SHOWN = 60
@@ -49,6 +51,7 @@ def find(request: HttpRequest) -> HttpResponse:
 
 
 @permission(Permission.ORDERS_SEARCH)
+@on_a_device
 @require_http_methods(["GET", "POST"])
 def find_person(request: HttpRequest) -> HttpResponse:
     """Orders of a customer by e-mail, telephone, or name with postcode. What was typed is shown never again."""
@@ -57,22 +60,24 @@ def find_person(request: HttpRequest) -> HttpResponse:
         return render(request, "lookup/find.html", {"form": form}, status=422 if form.errors else 200)
     person = _person(request)
     require(Permission.ORDERS_SEARCH, of=person)
+    accounts, device = accounts_for(person), devices.where(person)
     field, value = form.wanted()
     refs = [
         ref
-        for account in selling_accounts()
-        for ref in search(account=account, field=field, value=value, by=reference_of(person))
+        for account in accounts
+        for ref in search(account=account, field=field, value=value, by=reference_of(person), device=device)
     ]
     if len(refs) == 1:
         return redirect("order", ref=refs[0])
-    found = Order.objects.filter(account_id__in=selling_accounts(), ref__in=refs).order_by("-placed_at")
+    found = Order.objects.filter(account_id__in=accounts, ref__in=refs).order_by("-placed_at")
     shown = {"form": FindForm(), "found": list(found), "searched": True}
     return render(request, "lookup/find.html", shown, status=200 if refs else 404)
 
 
 def _orders(request: HttpRequest, chosen: str, *, missed: bool = False, status: int = 200) -> HttpResponse:
-    page = Paginator(reads.orders(chosen), 50).get_page(request.GET.get("page"))
-    counts = reads.counts()
+    accounts = accounts_for(_person(request))
+    page = Paginator(reads.orders(chosen, accounts), 50).get_page(request.GET.get("page"))
+    counts = reads.counts(accounts)
     tally = [(name, words, counts[name], name == chosen) for name, (words, _) in reads.FILTERS.items()]
     rows = [(order, reads.dies_at(reads.held_parts(order))) for order in page]
     shown = {"page": page, "rows": rows, "tally": tally, "chosen": chosen, "counts": counts, "missed": missed}
@@ -82,14 +87,15 @@ def _orders(request: HttpRequest, chosen: str, *, missed: bool = False, status: 
 @permission(Permission.ORDERS_READ)
 @require_GET
 def order(request: HttpRequest, ref: uuid.UUID) -> HttpResponse:
-    return _order(request, _find(ref), RevealForm())
+    return _order(request, _find(request, ref), RevealForm())
 
 
 @permission(Permission.ORDERS_REVEAL)
+@on_a_device
 @require_POST
 def reveal(request: HttpRequest, ref: uuid.UUID) -> HttpResponse:
     """The opening is journalled before the broker is asked; what it opened leaves on this one page only."""
-    found, form = _find(ref), RevealForm(request.POST)
+    found, form = _find(request, ref), RevealForm(request.POST)
     if not form.is_valid():
         return _order(request, found, form, status=422)
     person = _person(request)
@@ -97,7 +103,7 @@ def reveal(request: HttpRequest, ref: uuid.UUID) -> HttpResponse:
     purpose = form.cleaned_data["purpose"]
     opening = open_for(
         account=found.account_id, order=found.ref, purpose=purpose, by=reference_of(person),
-        case=form.cleaned_data["case"],
+        case=form.cleaned_data["case"], device=devices.where(person),
     )  # fmt: skip
     now = definitions.now()
     shown = {
@@ -120,10 +126,11 @@ def reveal(request: HttpRequest, ref: uuid.UUID) -> HttpResponse:
 
 
 @permission(Permission.ORDERS_REVEAL)
+@on_a_device
 @require_POST
 def extend(request: HttpRequest, ref: uuid.UUID) -> HttpResponse:
     """Another minute of the same page, written down first. The page has the text already; nothing is opened anew."""
-    found, person = _find(ref), _person(request)
+    found, person = _find(request, ref), _person(request)
     require(Permission.ORDERS_REVEAL, of=person)
     try:
         opening = uuid.UUID(request.POST.get("opening", ""))
@@ -140,13 +147,14 @@ def openings(request: HttpRequest) -> HttpResponse:
     span = request.GET.get("span", "day")
     span = span if span in feeds.SPANS else "day"
     chosen = _reference(request.GET.get("by", ""))
-    rows, me = feeds.totals(span), reference_of(_person(request))
-    page = Paginator(feeds.entries(span, by=chosen), 50).get_page(request.GET.get("page"))
+    accounts = accounts_for(_person(request))
+    rows, me = feeds.totals(span, accounts), reference_of(_person(request))
+    page = Paginator(feeds.entries(span, accounts, by=chosen), 50).get_page(request.GET.get("page"))
     listed = list(page.object_list)
     names = reads.who({entry.by for entry in listed} | {row.by for row in rows})
     questions = feeds.asked(listed)
     now = definitions.now()
-    days = feeds.days_of(span)
+    days = feeds.days_of(span, accounts)
     shown = {
         "span": span, "spans": [(name, words, name == span) for name, (words, _) in feeds.SPANS.items()],
         "rows": [(names[row.by], row) for row in rows],
@@ -223,8 +231,8 @@ def _order(request: HttpRequest, found: Order, form: RevealForm, status: int = 2
     return render(request, "lookup/order.html", shown, status=status)
 
 
-def _find(ref: uuid.UUID) -> Order:
-    found = Order.objects.filter(account_id__in=selling_accounts(), ref=ref).first()
+def _find(request: HttpRequest, ref: uuid.UUID) -> Order:
+    found = Order.objects.filter(account_id__in=accounts_for(_person(request)), ref=ref).first()
     if found is None:
         raise Http404
     return found

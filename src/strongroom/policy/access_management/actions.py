@@ -1,4 +1,4 @@
-"""Signing in, by whichever way: a factor each time, each wrong answer counted; invitations, leavers, passwords.
+"""Signing in, by whichever way: a factor each time, each wrong answer counted; invitations, passwords.
 
 No way leads to a session without a second factor: a passkey whose device verified its person, or password and code.
 """
@@ -19,24 +19,24 @@ from strongroom.formats.secret import Secret
 from strongroom.policy.access_management import factors, lockout, sessions, totp
 from strongroom.policy.access_management.factors import FactorKind
 from strongroom.policy.access_management.models import FirstLink, Invitation, OldPassword
-from strongroom.policy.access_management.passwords import MOST_OLD, why_too_weak
+from strongroom.policy.access_management.passwords import why_too_weak
+from strongroom.policy.clauses import terms
 from strongroom.policy.clauses.permissions import Permission
 from strongroom.policy.least_privilege.actions import (
     create_person,
-    end_grant,
     grant_role,
     propose_grants_anew,
     reference_of,
     wall_now,
 )
 from strongroom.policy.least_privilege.gate import require
-from strongroom.policy.least_privilege.models import EndReason, Grant, Person
+from strongroom.policy.least_privilege.models import Person
 from strongroom.policy.least_privilege.roles import Role
 from strongroom.policy.logging_and_monitoring import journal
 
 LINK_LIVES: Final = timedelta(minutes=15)
+ENROL_WITHIN: Final = timedelta(minutes=15)
 INVITATION_LIVES: Final = timedelta(hours=24)
-PASSWORD_LIVES: Final = timedelta(days=365)
 WRONG: Final = "This e-mail address, password or code is not right. Nothing was opened."
 
 
@@ -53,7 +53,18 @@ def check_secret(*, email: str, password: Secret, address: str) -> Person:
             raise Refused("AM-8", WRONG)
     lockout.take_back(person)
     lockout.take_back_place(address)
+    _refuse_one_factor(person)
     return person
+
+
+def _refuse_one_factor(person: Person) -> None:
+    """A password alone leads to a factor for as long as its choosing takes, and to nothing after (AZ-1).
+
+    Unless nobody has a factor yet: then nobody could make another link.
+    """
+    chosen = person.password_set_at or person.created_at
+    if wall_now() - chosen > ENROL_WITHIN and not factors.can_sign_in(person) and factors.anybody_besides(person):
+        raise Refused("AZ-1", "Your second factor was not added in time. Ask your administrator for a new link.")
 
 
 def check_code(*, person: Person, said: str, address: str) -> FactorKind:
@@ -85,23 +96,21 @@ def check_passkey(*, credential: str, address: str, only: Person | None = None) 
 def must_change_password(person: Person) -> bool:
     """Whether the password is older than its term (AZ-2); who signs in by passkey alone has none."""
     set_at = person.password_set_at
-    return person.has_usable_password() and (set_at is None or wall_now() - set_at > PASSWORD_LIVES)
+    return person.has_usable_password() and (set_at is None or wall_now() - set_at > terms.span("password_lives"))
 
 
 @transaction.atomic
 def change_password(*, person: Person, password: Secret, by: Person | None = None) -> None:
-    """A new password: strong, nothing of the name, none of the last ten (AZ-2). Raises `Refused` with what is wrong."""
-    why = why_too_weak(password.text(), f"{person.name} {person.email}".casefold())
+    """A new password: strong, nothing of the name, none of the last (AZ-2). Raises `Refused` with what is wrong."""
+    who, shortest = f"{person.name} {person.email}".casefold(), terms.count("password_length")
+    why = why_too_weak(password.text(), who, shortest=shortest)
     if why is not None:
         raise Refused("AZ-2", why)
-    before = [
-        person.password,
-        *OldPassword.objects.filter(person=person).order_by("-set_at").values_list("password", flat=True)[:MOST_OLD],
-    ]
+    remembered = terms.count("passwords_remembered")
+    old = OldPassword.objects.filter(person=person).order_by("-set_at", "-id").values_list("password", flat=True)
+    before = [person.password, *old[:remembered]]
     if any(check_password(password.text(), old) for old in before if old):
         raise Refused("AZ-2", "This password was yours before. Take one that never was.")
-    if person.has_usable_password():
-        OldPassword(person=person, password=person.password, set_at=wall_now()).save(force_insert=True)
     person.set_password(password.text())
     person.password_set_at = wall_now()
     person.save(update_fields=["password", "password_set_at"])
@@ -132,7 +141,7 @@ def invite_again(*, person: Person, by: Person) -> str:
     with transaction.atomic():
         sessions.end_all(person=person, by=reference_of(by))
         factors.remove_all(person=person, by=reference_of(by))
-        _forget_password(person)
+        forget_password(person)
         propose_grants_anew(person=person, by=by)
         return _new_invitation(person)
 
@@ -152,19 +161,6 @@ def accept_invitation(*, token: str, password: Secret) -> Person:
     change_password(person=person, password=password)
     Invitation.objects.filter(person=person).delete()
     return person
-
-
-@transaction.atomic
-def leave(*, person: Person, by: bytes) -> None:
-    """A leaver: sessions, factors, roles end in one transaction (AM-5). Raises `Refused` for the last administrator."""
-    sessions.end_all(person=person, by=by)
-    factors.remove_all(person=person, by=by)
-    for grant in Grant.objects.filter(person=person, ended_at__isnull=True):
-        end_grant(grant=grant, reason=EndReason.LEFT, by=by)
-    _forget_password(person)
-    Person.objects.filter(pk=person.pk).update(is_active=False, left_at=wall_now())
-    Invitation.objects.filter(person=person).delete()
-    journal.record(Kind.PERSON_CHANGED, by=by, facts={Fact.PERSON: reference_of(person)})
 
 
 def accept_without_password(token: str) -> Person:
@@ -228,10 +224,8 @@ def _let_in(person: Person, address: str) -> None:
     lockout.take_back_place(address)
 
 
-def _forget_password(person: Person) -> None:
-    """No password opens anything for them; the one they had is not taken again (AZ-2)."""
-    if person.has_usable_password():
-        OldPassword(person=person, password=person.password, set_at=wall_now()).save(force_insert=True)
+def forget_password(person: Person) -> None:
+    """No password opens anything for them; the one they had is not taken again: the database remembers it (AZ-2)."""
     person.set_unusable_password()
     Person.objects.filter(pk=person.pk).update(password=person.password)
 

@@ -79,6 +79,11 @@ def can_sign_in(person: Person, *, without: int | None = None) -> bool:
     return FactorKind.PASSKEY in kinds or (FactorKind.CODE in kinds and person.has_usable_password())
 
 
+def anybody_besides(person: Person) -> bool:
+    """Whether somebody else has a factor."""
+    return bool(Authenticator.objects.exclude(user=person).exists())
+
+
 def list_of(person: Person) -> list[Authenticator]:
     return list(Authenticator.objects.filter(user=person).order_by("type", "created_at"))
 

@@ -1,13 +1,24 @@
-"""What people type to come in. Passwords follow AZ-2: twelve characters, four kinds, nothing of the person's name."""
+"""What people type to come in. Passwords follow AZ-2: their length is a term, four kinds, nothing of the name."""
 
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
 
+from strongroom.policy.access_management.devices import KINDS
 from strongroom.policy.access_management.lockout import UnlockReason
-from strongroom.policy.access_management.passwords import why_too_weak
+from strongroom.policy.access_management.passwords import asked_of, why_too_weak
+from strongroom.policy.clauses import terms
 from strongroom.policy.least_privilege.models import EndReason, Reason
-from strongroom.policy.least_privilege.roles import ROLES, Role
+from strongroom.policy.least_privilege.roles import FOR_PEOPLE, ROLES, Role
+
+LONDON = ZoneInfo("Europe/London")
+
+
+def words_of(role: Role) -> str:
+    """A role as somebody chooses it."""
+    return f"{role.value}: {ROLES[role].words}"
 
 
 class SignInForm(forms.Form):
@@ -33,7 +44,6 @@ class FirstAdministratorForm(forms.Form):
     password = forms.CharField(
         label="Password",
         strip=False,
-        help_text="12 characters or more, with a capital, a small letter, a digit and a sign; nothing of your name.",
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
     again = forms.CharField(
@@ -45,14 +55,20 @@ class FirstAdministratorForm(forms.Form):
         label="Further roles for yourself",
         required=False,
         help_text="You approve them yourself, since nobody else is here; the journal shows that.",
-        choices=[(role.value, f"{role.value}: {ROLES[role].words}") for role in ROLES if role != Role.ADMINISTRATOR],
+        choices=[
+            (role.value, f"{role.value}: {ROLES[role].words}") for role in FOR_PEOPLE if role != Role.ADMINISTRATOR
+        ],
         widget=forms.CheckboxSelectMultiple,
     )
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data)
+        self.fields["password"].help_text = asked_of(terms.count("password_length"))
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         password, who = data.get("password", ""), f"{data.get('name', '')} {data.get('email', '')}".casefold()
-        if password and (problem := why_too_weak(password, who)):
+        if password and (problem := why_too_weak(password, who, shortest=terms.count("password_length"))):
             self.add_error("password", problem)
         if password and password != data.get("again"):
             self.add_error("again", "The two passwords differ.")
@@ -65,7 +81,6 @@ class PasswordForm(forms.Form):
     password = forms.CharField(
         label="New password",
         strip=False,
-        help_text="12 characters or more, with a capital, a small letter, a digit and a sign; nothing of your name.",
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
     again = forms.CharField(
@@ -73,6 +88,10 @@ class PasswordForm(forms.Form):
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data)
+        self.fields["password"].help_text = asked_of(terms.count("password_length"))
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -89,9 +108,7 @@ class InviteForm(forms.Form):
 
 
 class GrantForm(forms.Form):
-    role = forms.ChoiceField(
-        label="Role", choices=[(role.value, f"{role.value}: {facts.words}") for role, facts in ROLES.items()]
-    )
+    role = forms.ChoiceField(label="Role", choices=[(role.value, words_of(role)) for role in FOR_PEOPLE])
     reason = forms.TypedChoiceField(
         label="Why", coerce=lambda value: Reason(int(value)),
         choices=[(int(reason), reason.words.capitalize()) for reason in Reason if reason is not Reason.FIRST],
@@ -123,8 +140,32 @@ class UnlockForm(forms.Form):
         super().__init__(data, auto_id="unlock_%s")
 
 
+class LeaveForm(forms.Form):
+    """When somebody leaves, as London says it; the moment is kept in UTC."""
+
+    at = forms.DateTimeField(
+        label="Last moment here", input_formats=["%Y-%m-%dT%H:%M"],
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+    )  # fmt: skip
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data, auto_id="leave_%s")
+
+    def clean_at(self) -> datetime:
+        said: datetime = self.cleaned_data["at"]
+        return said.replace(tzinfo=LONDON).astimezone(UTC)
+
+
 class PasskeyForm(forms.Form):
     """A passkey's name and what the browser answered. The answer is bounded, and hostile until it was verified."""
 
     name = forms.CharField(label="Name of this device", max_length=40, initial="My device")
     credential = forms.CharField(max_length=32_768, widget=forms.HiddenInput)
+
+
+class DeviceForm(forms.Form):
+    """A device of the company's; whoever records it says that it is."""
+
+    name = forms.CharField(label="Name, as it stands on the device", max_length=40)
+    kind = forms.ChoiceField(label="Kind", choices=[(kind, words.capitalize()) for kind, words in KINDS.items()])
+    stated = forms.BooleanField(label="It is the company's and managed by it: disk locked, updates, screen lock")

@@ -1,7 +1,8 @@
-"""Five wrong answers lock an account, for every worker at once; its roles rest until somebody looked (AM-8, AM-9).
+"""So many wrong answers lock an account, for all workers at once; its roles rest until somebody looked (AM-8, AM-9).
 
 Each failure commits by itself, so a request that fails afterwards takes none back. An e-mail address that nobody
 signs in with is counted and refused in the same words: no lock tells who has an account. Places are counted besides.
+How many lock is the term `lock_after_failures`.
 """
 
 import hashlib
@@ -23,6 +24,7 @@ from strongroom.formats.refused import Refused
 from strongroom.policy import definitions
 from strongroom.policy.access_management import sessions
 from strongroom.policy.access_management.models import Attempts, Counted
+from strongroom.policy.clauses import terms
 from strongroom.policy.clauses.permissions import Permission
 from strongroom.policy.encryption_and_storage.connection import Forgotten, Unavailable
 from strongroom.policy.least_privilege.actions import reference_of, restore_grants, suspend_grants, wall_now
@@ -31,7 +33,6 @@ from strongroom.policy.least_privilege.models import Person
 from strongroom.policy.logging_and_monitoring import journal
 from strongroom.policy.logging_and_monitoring.models import Alarm
 
-MOST_FAILURES: Final = 5
 MOST_FROM_A_PLACE: Final = 30
 WINDOW: Final = timedelta(minutes=15)
 NOBODYS_LOCK: Final = timedelta(days=30)
@@ -42,6 +43,11 @@ LOCKED: Final = (
     "This account is locked after wrong answers. Your manager or security unlocks it once they looked into it."
 )
 TOO_MANY: Final = "Too many tries from here. Wait a quarter of an hour."
+
+
+def most_failures() -> int:
+    """The wrong answer that locks."""
+    return terms.count("lock_after_failures")
 
 
 class TooMany(Refused):
@@ -94,7 +100,7 @@ def count_nobody(email: str) -> None:
     if over := oldest[MOST_NOBODIES : MOST_NOBODIES + 1]:
         Attempts.objects.filter(kind=Counted.NOBODY, began_at__lte=over[0]).delete()
     refused(None)
-    if count > MOST_FAILURES:
+    if count > most_failures():
         raise Refused("AM-8", LOCKED)
 
 
@@ -116,14 +122,14 @@ def one_try(person: Person) -> Iterator[None]:
 
 
 def charge(person: Person) -> None:
-    """Count a try before it is looked at, committed: of answers sent all at once, five are looked at and no sixth.
+    """Count a try before it is looked at, committed: of answers sent all at once, no more than the limit are looked at.
 
-    Raises `Refused` for a locked account. A sixth try locks it, also where the five before never came to an answer
+    Raises `Refused` for a locked account. One try more locks it, also where those before never came to an answer
     because their process died: a lock is seen, and undone by a person; an account that only waits is neither.
     """
     with transaction.atomic(durable=True):
         locked = Person.objects.select_for_update().get(pk=person.pk)
-        looked_at = locked.locked_at is None and locked.failures < MOST_FAILURES
+        looked_at = locked.locked_at is None and locked.failures < most_failures()
         if looked_at:
             locked.failures += 1
             locked.save(update_fields=["failures"])
@@ -136,10 +142,10 @@ def charge(person: Person) -> None:
 
 
 def failed(person: Person) -> None:
-    """The answer was wrong, whichever factor it was; the fifth locks. Committed before this returns."""
+    """The answer was wrong, whichever factor it was; the last of them locks. Committed before this returns."""
     with transaction.atomic(durable=True):
         locked = Person.objects.select_for_update().get(pk=person.pk)
-        if locked.locked_at is None and locked.failures >= MOST_FAILURES:
+        if locked.locked_at is None and locked.failures >= most_failures():
             _lock(locked)
             locked.save(update_fields=["locked_at"])
         journal.record(Kind.SIGN_IN_REFUSED, by=reference_of(person), outcome=Outcome.REFUSED)
@@ -170,14 +176,14 @@ def unlock(*, person: Person, restore: bool, reason: UnlockReason, by: Person) -
 
 @transaction.atomic
 def unlock_as(*, person: Person, restore: bool, reason: UnlockReason, by: bytes) -> None:
-    """`unlock` for whoever owns the installation's folder, where no administrator is left to do it."""
+    """`unlock` for whoever owns the installation's folder, where no administrator is left to do it.
+
+    The case that the lock opened stays open: whoever looks into it decides it, and so answers its alarm (DF-4).
+    """
     if not Person.objects.filter(pk=person.pk, locked_at__isnull=False).update(locked_at=None, failures=0):
         raise Refused("AM-9", "This account is not locked.")
     if restore:
         restore_grants(person=person, by=by)
-    Alarm.objects.filter(
-        account_id=definitions.INSTALLATION, kind="lockout", subject=_subject(person), closed_at__isnull=True
-    ).update(closed_at=definitions.now())  # fmt: skip
     facts: dict[Fact, int | bytes] = {Fact.PERSON: reference_of(person), Fact.REASON: reason}
     journal.record(Kind.ACCOUNT_UNLOCKED, by=by, facts=facts)
 
@@ -217,7 +223,7 @@ def _lock(person: Person) -> None:
     sessions.end_all(person=person, by=by)
     Alarm.objects.get_or_create(
         account_id=definitions.INSTALLATION, kind="lockout", subject=_subject(person), closed_at__isnull=True,
-        defaults={"id": definitions.reference(), "count": MOST_FAILURES, "raised_at": definitions.now()},
+        defaults={"id": definitions.reference(), "count": most_failures(), "raised_at": definitions.now()},
     )  # fmt: skip
     journal.record(Kind.ACCOUNT_LOCKED, by=by, facts={Fact.PERSON: reference_of(person)})
 

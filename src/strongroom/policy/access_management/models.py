@@ -1,4 +1,4 @@
-"""Invitations, sessions, old passwords and counted failures. Factors are allauth's `Authenticator`, sealed by us."""
+"""Invitations, sessions, devices, credentials, old passwords, counted failures. Factors are allauth's, sealed by us."""
 
 from enum import IntEnum
 
@@ -98,8 +98,40 @@ class SignedIn(models.Model):
         return found or "not kept any more"
 
 
+class ProbeSession(models.Model):
+    """The cookie of the probe's session, for the checks to look at pages with (DESIGN 3). One row; wall time.
+
+    The website makes a new one each hour. It opens the synthetic account and pages that hold nobody; no person's
+    session is ever kept like this.
+    """
+
+    id = models.IntegerField(primary_key=True)
+    cookie = models.CharField(max_length=64)
+    session = models.UUIDField()
+    made_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "probe_session"
+        constraints = (models.CheckConstraint(condition=models.Q(id=1), name="probe_session_is_one"),)
+
+
+class Credential(models.Model):
+    """A credential of Amazon's: since when it is the one in use, known again by a salted fingerprint (AZ-5).
+
+    fingerprint: scrypt of the credential under the salt; whoever has the row learns nothing from it.
+    """
+
+    name = models.CharField(max_length=40, primary_key=True)
+    salt = models.BinaryField()
+    fingerprint = models.BinaryField()
+    since = models.DateTimeField()
+
+    class Meta:
+        db_table = "credential"
+
+
 class OldPassword(models.Model):
-    """The argon2 hash of a password somebody had; the last ten are not taken again (AZ-2)."""
+    """The argon2 hash of a password somebody had; the last ones are not taken again (AZ-2). The database keeps it."""
 
     id = models.BigAutoField(primary_key=True)
     person = models.ForeignKey(Person, models.CASCADE, related_name="old_passwords")

@@ -11,12 +11,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from strongroom.formats.refused import Refused
 from strongroom.formats.secret import Secret
-from strongroom.policy.access_management import actions, command_tokens, factors, lockout, sessions
+from strongroom.policy.access_management import actions, command_tokens, factors, leavers, lockout, sessions
 from strongroom.policy.access_management.factors import TYPES, FactorKind
 from strongroom.policy.access_management.forms import (
     EndForm,
     GrantForm,
     InviteForm,
+    LeaveForm,
     PasskeyForm,
     PasswordForm,
     UnlockForm,
@@ -105,7 +106,7 @@ def end(request: HttpRequest, grant: int) -> HttpResponse:
 @needs_recent_factor
 @require_POST
 def act(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
-    """Unlock, end all sessions, suspend, a new link, or leave: each on one person, each journalled."""
+    """Unlock, end all sessions, suspend, a new link, leave now or then: each on one person, each journalled."""
     found, me = _find(pk), _me(request)
     by = reference_of(me)
     match verb:
@@ -127,7 +128,12 @@ def act(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
             token = actions.invite_again(person=found, by=me)
             return _person(request, found, link=request.build_absolute_uri(f"/invitation/{token}"))
         case "leave":
-            actions.leave(person=found, by=by)
+            leavers.leave(person=found, by=by)
+        case "leave-on":
+            leave_form = LeaveForm(request.POST)
+            if not leave_form.is_valid():
+                return _person(request, found, leave_form=leave_form, status=422)
+            leavers.announce(person=found, at=leave_form.cleaned_data["at"], by=me)
         case _:
             raise Http404
     return redirect("person", pk=pk)
@@ -224,7 +230,7 @@ def _people(request: HttpRequest, form: InviteForm, status: int = 200) -> HttpRe
         "rows": [(p, grants.get(p.pk, []), sorted(kinds.get(p.pk, set()))) for p in everybody],
         "form": form,
         "waiting": Grant.objects.proposed().select_related("person", "granted_by"),
-        "self_approved": [g for listed in grants.values() for g in listed if g.is_self_approved],
+        "self_approved": [g for p in everybody for g in grants.get(p.pk, []) if g.is_self_approved],
         "locked": [p for p in everybody if p.locked_at is not None],
         "approvers": len(approvers()),
         "may_manage": can(_me(request), Permission.PEOPLE_MANAGE),
@@ -235,7 +241,7 @@ def _people(request: HttpRequest, form: InviteForm, status: int = 200) -> HttpRe
 
 def _person(
     request: HttpRequest, found: Person, *, form: GrantForm | None = None, end_form: EndForm | None = None,
-    unlock_form: UnlockForm | None = None, link: str = "", status: int = 200,
+    unlock_form: UnlockForm | None = None, leave_form: LeaveForm | None = None, link: str = "", status: int = 200,
 ) -> HttpResponse:  # fmt: skip
     me = _me(request)
     shown: dict[str, Any] = {
@@ -250,6 +256,7 @@ def _person(
         "form": form or GrantForm(),
         "end_form": end_form or EndForm(),
         "unlock_form": unlock_form or UnlockForm(),
+        "leave_form": leave_form or LeaveForm(),
         "link": link,
         "may_manage": can(me, Permission.PEOPLE_MANAGE),
         "may_approve": can(me, Permission.PEOPLE_APPROVE),

@@ -12,7 +12,7 @@ from strongroom.formats.leaf import Fact, Kind
 from strongroom.formats.refused import Refused
 from strongroom.policy import definitions
 from strongroom.policy.access_management.factors import FactorKind
-from strongroom.policy.access_management.models import CommandToken, SignedIn
+from strongroom.policy.access_management.models import CommandToken, Device, SignedIn
 from strongroom.policy.least_privilege.actions import reference_of, wall_now
 from strongroom.policy.least_privilege.models import Person
 from strongroom.policy.least_privilege.roles import ROLES
@@ -20,6 +20,7 @@ from strongroom.policy.logging_and_monitoring import journal
 
 KEY: Final = "signed-in"
 FACTOR_AT: Final = "factor-at"
+DEVICE_COOKIE: Final = "__Host-device"
 RECENT: Final = timedelta(minutes=10)
 """How old a factor's use may be for a dangerous act."""
 WAITS: Final = timedelta(minutes=15)
@@ -37,7 +38,7 @@ SYSTEMS: Final = (
 )
 
 
-def begin(request: HttpRequest, person: Person, factor: FactorKind, place: bytes) -> int:
+def begin(request: HttpRequest, person: Person, factor: FactorKind, place: bytes, device: Device | None = None) -> int:
     """Sign a person in; returns how many of their earlier sessions this ended. Raises `Refused` for a closed account.
 
     Whoever this browser was signed in for is out; their row ends with it. The person's row is held, so that of two
@@ -51,10 +52,12 @@ def begin(request: HttpRequest, person: Person, factor: FactorKind, place: bytes
         give_way(request, to=person)
         ended = end_all(person=person, by=me)
         row = SignedIn(
-            id=definitions.reference(), person=person, began_at=now, seen_at=now, factor=factor
+            id=definitions.reference(), person=person, began_at=now, seen_at=now, factor=factor, device=device
         )  # fmt: skip
         row.save(force_insert=True)
         _note_where(row.id, agent_words(request.headers.get("user-agent", "")), place)
+        if device is not None:
+            Device.objects.filter(pk=device.pk).update(seen_at=definitions.now())
         journal.record(Kind.SIGN_IN, by=me, facts={Fact.FACTOR: factor, Fact.SESSION: row.id.bytes})
     request.session.flush()
     login(request, person, backend="django.contrib.auth.backends.ModelBackend")
@@ -142,6 +145,12 @@ def end_all(*, person: Person, by: bytes, but: uuid.UUID | None = None) -> int:
 
 def current(request: HttpRequest) -> uuid.UUID | None:
     return _id(request)
+
+
+def back_to(request: HttpRequest) -> str:
+    """Where a page that asks for something first leads back to: here, or where the form stood."""
+    back = request.path if request.method == "GET" else request.headers.get("referer", "/").split("//", 1)[-1]
+    return back if back.startswith("/") else "/" + back.partition("/")[2]
 
 
 def agent_words(agent: str) -> str:

@@ -20,9 +20,7 @@ def needs_recent_factor(view: View) -> View:
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         if sessions.is_recent(request):
             return view(request, *args, **kwargs)
-        back = request.path if request.method == "GET" else request.headers.get("referer", "/").split("//", 1)[-1]
-        path = back if back.startswith("/") else "/" + back.partition("/")[2]
-        return HttpResponseRedirect(f"{reverse('step-up')}?{urlencode({'next': path})}")
+        return HttpResponseRedirect(f"{reverse('step-up')}?{urlencode({'next': sessions.back_to(request)})}")
 
     guarded.asks_for_recent_factor = True  # type: ignore[attr-defined]
     return guarded  # type: ignore[return-value]

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from strongroom.policy.access_management import people_views, views
+from strongroom.policy.access_management import device_views, people_views, views
 
 urlpatterns = [
     path("sign-in", views.sign_in, name="sign-in"),
@@ -28,4 +28,8 @@ urlpatterns = [
     path("people/<int:pk>/<slug:verb>", people_views.act, name="act-on-person"),
     path("grants/<int:grant>/approve", people_views.approve, name="approve-grant"),
     path("grants/<int:grant>/end", people_views.end, name="end-grant"),
+    path("devices/", device_views.register, name="devices"),
+    path("devices/record", device_views.record, name="record-device"),
+    path("devices/this", device_views.this, name="this-device"),
+    path("devices/<int:device>/retire", device_views.retire, name="retire-device"),
 ]

@@ -3,18 +3,18 @@
 import json
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from django.contrib.auth import logout
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
-from django.urls import Resolver404, resolve
+from django.urls import Resolver404, resolve, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from strongroom.formats.refused import Refused
 from strongroom.formats.secret import Secret
-from strongroom.policy.access_management import actions, factors, lockout, sessions, totp
+from strongroom.policy.access_management import actions, devices, factors, lockout, sessions, totp
 from strongroom.policy.access_management.factors import FactorKind
 from strongroom.policy.access_management.forms import CodeForm, FirstAdministratorForm, PasswordForm, SignInForm
 from strongroom.policy.clauses.permissions import Permission, declared, permission
@@ -247,19 +247,24 @@ def _enter(request: HttpRequest, person: Person, kind: FactorKind, following: st
     """A session; what belongs to the station, and to nobody, stays at the station."""
     station = request.session.get(STATION) or {}
     kept = {name: station[name] for name in ("printer", "carrier", "wave") if name in station}
-    ended = sessions.begin(request, person, kind, lockout.place_hash(_place(request)))
+    place, device = lockout.place_hash(_place(request)), devices.of_browser(request)
+    ended = sessions.begin(request, person, kind, place, device)
     if kept:
         request.session[STATION] = kept
     if ended:
         request.session[NEWS] = "Your earlier session was ended: one person, one session."
     if actions.must_change_password(person):
         return redirect("password")
-    return HttpResponseRedirect(_where(request, person, following))
+    if device is None and devices.is_asked(request, person) and devices.recorded():
+        return HttpResponseRedirect(
+            f"{reverse('this-device')}?{urlencode({'next': where_to(request, person, following)})}"
+        )
+    return HttpResponseRedirect(where_to(request, person, following))
 
 
 def _door(request: HttpRequest, template: str, problem: Refused | None, **shown: Any) -> HttpResponse:
     status = 200 if problem is None else 429 if isinstance(problem, lockout.TooMany) else 401
-    shown["problem"] = problem.sentence if problem else None
+    shown |= {"problem": problem.sentence if problem else None, "most_failures": lockout.most_failures()}
     return render(request, f"access_management/{template}.html", shown, status=status)
 
 
@@ -268,7 +273,7 @@ def _safe(request: HttpRequest, address: str) -> str:
     return address if _permission_of(request, address) is not None else ""
 
 
-def _where(request: HttpRequest, person: Person, address: str) -> str:
+def where_to(request: HttpRequest, person: Person, address: str) -> str:
     """There, where this person may go; else the first page: the next person is not refused what the last looked at."""
     needed = _permission_of(request, address)
     return address if needed is Permission.SIGNED_IN or (needed is not None and can(person, needed)) else "/"

@@ -56,11 +56,20 @@ def unused(reason: str, **seen: int | str) -> Verdict:
 
 
 @dataclass(frozen=True)
+class Route:
+    """A route of the website as it is declared: its pattern, such as `orders/<uuid:ref>/`, and what it asks for."""
+
+    pattern: str
+    permission: str
+
+
+@dataclass(frozen=True)
 class Look:
     """What a check is handed: policy time, the installation's folder, where its pages answer and whose word to take.
 
     ca: the certificate authority of those pages. installed_at: since when there can be evidence. hosts: whom the
-    configuration names, as host:port. second_place: where checkpoints lie besides here, if anywhere.
+    configuration names, as host:port. second_place: where checkpoints lie besides here, if
+    anywhere. routes: every one of the website's.
     """
 
     now: datetime
@@ -70,6 +79,7 @@ class Look:
     ca: Path
     hosts: frozenset[str] = frozenset()
     second_place: Path | None = None
+    routes: tuple[Route, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -140,14 +140,15 @@ def to_seal(*, order: uuid.UUID, part: Part, fields: dict[str, Secret]) -> ToSea
     return ToSeal(order.bytes, part, definitions.reference().int >> 65, fields)
 
 
-def find(*, account: int, field: SearchField, value: Secret, by: bytes) -> list[uuid.UUID]:
+def find(*, account: int, field: SearchField, value: Secret, by: bytes, device: int | None = None) -> list[uuid.UUID]:
     """Orders whose sealed data holds this value: journalled first, looked up by index values, verified by the broker.
 
     The database sees index values of living days only, never what was searched for (AM-3). At most 100 orders.
-    Raises `OverBudget` where more was searched for within 24 hours than one person may.
+    Raises `OverBudget` where more was searched for within 24 hours than one person may. `device`: where, for the entry.
     """
+    facts: dict[leaf.Fact, int | bytes] = {leaf.Fact.FIELD: field, **_at(device)}
     with transaction.atomic(durable=True):
-        entry = journal.record(leaf.Kind.SEARCHED, by=by, account=account, facts={leaf.Fact.FIELD: field})
+        entry = journal.record(leaf.Kind.SEARCHED, by=by, account=account, facts=facts)
     wanted = broker.search(
         entry=bytes(entry.payload), salt=bytes(entry.salt), account=account, by=by, field=field, value=value
     )
@@ -197,8 +198,12 @@ class Opening:
     entry: uuid.UUID
 
 
-def open_for(*, account: int, order: uuid.UUID, purpose: Purpose, by: bytes, case: int | None = None) -> Opening:
+def open_for(
+    *, account: int, order: uuid.UUID, purpose: Purpose, by: bytes, case: int | None = None, device: int | None = None
+) -> Opening:
     """Open one part of one order for a purpose: the entry is committed first, then the broker is asked (AM-3).
+
+    device: which of the company's devices it is shown on, for the entry (AM-6).
 
     Raises `Forgotten` where no such part can be opened any more, `Refused`, `Locked` or `Unavailable`.
     """
@@ -210,6 +215,7 @@ def open_for(*, account: int, order: uuid.UUID, purpose: Purpose, by: bytes, cas
         leaf.Fact.PART: part,
         leaf.Fact.WRITE: row.write,
         leaf.Fact.PURPOSE: purpose,
+        **_at(device),
     }
     if case is not None:
         facts[leaf.Fact.CASE] = case
@@ -218,3 +224,7 @@ def open_for(*, account: int, order: uuid.UUID, purpose: Purpose, by: bytes, cas
     wanted = ToOpen(bytes(entry.payload), bytes(entry.salt), located(row), bytes(row.body))
     fields = broker.one(broker.open_parts(account=account, purpose=purpose, by=by, parts=[wanted]))
     return Opening(fields, entry.id)
+
+
+def _at(device: int | None) -> dict[leaf.Fact, int | bytes]:
+    return {leaf.Fact.DEVICE: device} if device is not None else {}

@@ -3,7 +3,7 @@
 import uuid
 from typing import Final
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Max
 
 from strongroom.formats.leaf import Actor, Fact, Kind
@@ -22,6 +22,10 @@ from strongroom.policy.obligations.actions import ObligationKind, open_obligatio
 HERE: Final = definitions.INSTALLATION
 HIGH: Final = 2
 DECISIONS: Final = ("incident", "dismissed")
+DECLARED: Final = "declared"
+"""Somebody said so: a case without an alarm of a machine."""
+_LOCK: Final = 7_305_223
+CLOCKS: Final = (ObligationKind.ANSWER_ALARM, ObligationKind.LOOK_INTO_LOCK)
 
 
 def open_cases() -> int:
@@ -43,7 +47,21 @@ def without_a_case() -> list[Alarm]:
 def take(*, number: int, by: Person) -> None:
     """From now on this person looks into it."""
     require(Permission.CASES_DECIDE, of=by)
-    Case.objects.filter(account_id=HERE, number=number, decision="open").update(owner=by.pk)
+    with transaction.atomic():
+        if Case.objects.filter(account_id=HERE, number=number, decision="open").update(owner=by.pk):
+            facts: dict[Fact, int | bytes] = {Fact.CASE: number, Fact.PERSON: reference_of(by)}
+            journal.record(Kind.OWNER_CHANGED, by=reference_of(by), facts=facts)
+
+
+@transaction.atomic
+def declare(*, by: Person) -> int:
+    """Open a case because somebody suspects something; its number. It waits for nobody and asks nothing (DF-4)."""
+    made = _case(alarm_account=HERE, alarm=definitions.reference(), kind=DECLARED)
+    me = reference_of(by)
+    journal.record(Kind.CASE_OPENED, by=me, facts={Fact.CASE: made.number, Fact.ALARM: made.alarm.bytes})
+    due = terms.in_force().span("answer_alarm").after(made.opened_at)
+    open_obligation(account=HERE, kind=ObligationKind.ANSWER_ALARM, subject=made.id, due_at=due, by=me)
+    return made.number
 
 
 @transaction.atomic
@@ -81,17 +99,23 @@ def _answer(case: Case) -> None:
     )
 
 
-def _open(alarm: Alarm) -> bool:
+def _case(*, alarm_account: int, alarm: uuid.UUID, kind: str) -> Case:
+    """In the caller's transaction; numbers are given one after another."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
     newest = Case.objects.filter(account_id=HERE).aggregate(n=Max("number"))["n"] or 0
-    case, new = Case.objects.get_or_create(
-        account_id=HERE, alarm_account=alarm.account_id, alarm=alarm.id,
-        defaults={
-            "id": definitions.reference(), "number": newest + 1, "alarm_kind": alarm.kind,
-            "opened_at": definitions.now(), "owner": 0, "decision": "open", "words": "",
-        },
+    made = Case(
+        account_id=HERE, id=definitions.reference(), number=newest + 1, alarm_account=alarm_account, alarm=alarm,
+        alarm_kind=kind, opened_at=definitions.now(), owner=0, decision="open", words="",
     )  # fmt: skip
-    if not new:
+    made.save(force_insert=True)
+    return made
+
+
+def _open(alarm: Alarm) -> bool:
+    if Case.objects.filter(account_id=HERE, alarm_account=alarm.account_id, alarm=alarm.id).exists():
         return False
+    case = _case(alarm_account=alarm.account_id, alarm=alarm.id, kind=alarm.kind)
     journal.record(
         Kind.CASE_OPENED, by=Actor.WATCH.reference, facts={Fact.CASE: case.number, Fact.ALARM: alarm.id.bytes}
     )

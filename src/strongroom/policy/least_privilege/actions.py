@@ -1,6 +1,7 @@
 """Create people, propose, approve, suspend and end roles; each journalled in its own transaction and sequenced."""
 
 from datetime import UTC, datetime
+from typing import Final
 
 from django.db import IntegrityError, transaction
 
@@ -13,6 +14,8 @@ from strongroom.policy.least_privilege.gate import require
 from strongroom.policy.least_privilege.models import EndReason, Grant, Person, Reason
 from strongroom.policy.least_privilege.roles import ROLES, Role
 from strongroom.policy.logging_and_monitoring import journal, references
+
+PROBE_EMAIL: Final = "probe@strongroom.invalid"
 
 
 @transaction.atomic
@@ -30,6 +33,18 @@ def create_person(
     person.save(force_insert=True)
     journal.record(Kind.PERSON_CREATED, by=by, facts={Fact.PERSON: references.of_person(person.pk, now)})
     return person
+
+
+@transaction.atomic
+def create_probe() -> Person:
+    """The probe, once: a row without any way in, with the one role that is nobody else's. Journalled like a person."""
+    by, now = Actor.WEBSITE.reference, definitions.now()
+    probe = Person(name="Probe", email=PROBE_EMAIL, is_active=True, created_at=now, failures=0, is_synthetic=True)
+    probe.set_unusable_password()
+    probe.save(force_insert=True)
+    journal.record(Kind.PERSON_CREATED, by=by, facts={Fact.PERSON: references.of_person(probe.pk, now)})
+    grant_role(person=probe, role=Role.PROBE, granted_by=None, by=by)
+    return probe
 
 
 @transaction.atomic

@@ -12,7 +12,10 @@ from strongroom.policy.least_privilege.roles import ROLES, Role
 
 
 class People(BaseUserManager["Person"]):
-    """Finds people by e-mail, whatever its case."""
+    """People: everybody who can sign in. The probe is nobody, so it is in no list, count or choice of ours."""
+
+    def get_queryset(self) -> models.QuerySet["Person"]:
+        return super().get_queryset().filter(is_synthetic=False)
 
     def get_by_natural_key(self, username: str | None) -> "Person":
         return self.get(email=(username or "").casefold())
@@ -21,7 +24,8 @@ class People(BaseUserManager["Person"]):
 class Person(AbstractBaseUser):
     """One person, one login (AM-2). `failures` counts wrong answers of any factor; at the limit it locks (AM-8).
 
-    `locked_at`, `password_set_at` in wall time; `left_at`: the leaver's moment (AM-5).
+    `locked_at`, `password_set_at` in wall time; `left_at`: the leaver's moment, `leaves_at`: the one announced, in
+    policy time (AM-5). `is_synthetic`: the one probe, without any factor, of whom only the checks know.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -33,13 +37,25 @@ class Person(AbstractBaseUser):
     locked_at = models.DateTimeField(null=True)
     password_set_at = models.DateTimeField(null=True)
     left_at = models.DateTimeField(null=True)
+    leaves_at = models.DateTimeField(null=True)
+    is_synthetic = models.BooleanField(default=False)
 
     objects: ClassVar[People] = People()
+    everybody: ClassVar[models.Manager["Person"]] = models.Manager()
     USERNAME_FIELD = "email"
 
     class Meta:
         db_table = "person"
-        constraints = (models.CheckConstraint(condition=models.Q(failures__gte=0), name="person_failures_are_counted"),)
+        constraints = (
+            models.CheckConstraint(condition=models.Q(failures__gte=0), name="person_failures_are_counted"),
+            models.UniqueConstraint(
+                fields=["is_synthetic"], condition=models.Q(is_synthetic=True), name="person_is_one_probe"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(is_synthetic=False) | models.Q(password__startswith="!"),  # noqa: S106
+                name="person_probe_has_no_password",
+            ),
+        )
 
     def __repr__(self) -> str:
         return f"<Person {self.pk}>"

@@ -17,6 +17,7 @@ class Role(StrEnum):
     MANAGER = "manager"
     SECURITY = "security"
     DIRECTOR = "director"
+    PROBE = "probe"
 
 
 @dataclass(frozen=True)
@@ -169,4 +170,28 @@ ROLES: dict[Role, RoleFacts] = {
             }
         ),
     ),
+    Role.PROBE: RoleFacts(
+        8,
+        "Nobody: looks at pages for the checks, by a session of the website's own; sees the synthetic account alone.",
+        frozenset(
+            {
+                May.ORDERS_LIST,
+                May.ORDERS_READ,
+                May.ORDERS_REVEAL,
+                May.ORDERS_SEARCH,
+                May.OPENINGS_READ,
+                May.JOURNAL_READ,
+                May.RETENTION_READ,
+                May.MARKETPLACE_READ,
+                May.PRINTERS_READ,
+                May.WALL_READ,
+                May.REGISTERS_READ,
+                May.CASES_READ,
+            }
+        ),
+        idle=90,
+        longest=2,
+    ),
 }
+FOR_PEOPLE: Final = tuple(role for role in Role if role is not Role.PROBE)
+"""Roles that somebody may be given; the probe's is nobody's."""

@@ -82,13 +82,31 @@ def do(
         clause=this.clause, duty=name, words=words, effective_from=on, effective_until=until, by=by,
         document_sha256=document_sha256, kept_at=kept_at,
     )  # fmt: skip
-    satisfy(account=HERE, kind=ObligationKind.DUTY, subject=NO_SUBJECT, by=reference_of(by), duty=name)
+    _count_anew(this, on, until, reference_of(by))
+    return made
+
+
+@transaction.atomic
+def seen(*, name: str, words: str, by: Actor) -> Evidence:
+    """A process saw by itself, now, that it was done. The next time is counted from now."""
+    this, now = duty(name), definitions.now()
+    every = this.cadence.every if this.cadence is not None else None
+    until = every.after(now) if every is not None else None
+    made = evidence.observe(
+        clause=this.clause, duty=name, words=words, effective_from=now, effective_until=until, by=by.reference
+    )
+    _count_anew(this, now, until, by.reference)
+    return made
+
+
+def _count_anew(this: Duty, on: datetime, until: datetime | None, by: bytes) -> None:
+    """Close the duty's open deadline, and open the next, counted from when it was done."""
+    satisfy(account=HERE, kind=ObligationKind.DUTY, subject=NO_SUBJECT, by=by, duty=this.name)
     if until is not None:
         open_obligation(
-            account=HERE, kind=ObligationKind.DUTY, subject=NO_SUBJECT, due_at=until, by=reference_of(by), duty=name,
+            account=HERE, kind=ObligationKind.DUTY, subject=NO_SUBJECT, due_at=until, by=by, duty=this.name,
             clause=this.clause, opened_at=on,
         )  # fmt: skip
-    return made
 
 
 def _installed() -> datetime:

@@ -33,6 +33,18 @@ def receive(
     is superseded by it and stays.
     """
     require(Permission.DUTIES_DO, of=by)
+    return observe(
+        clause=clause, duty=duty, words=words, effective_from=effective_from, effective_until=effective_until,
+        by=reference_of(by), document_sha256=document_sha256, kept_at=kept_at,
+    )  # fmt: skip
+
+
+@transaction.atomic
+def observe(
+    *, clause: str, duty: str, words: str, effective_from: datetime, effective_until: datetime | None, by: bytes,
+    document_sha256: bytes | None = None, kept_at: str = "",
+) -> Evidence:  # fmt: skip
+    """`receive` of what a process saw by itself. Raises `Refused` as that does."""
     now = definitions.now()
     words = words.strip()
     if not words or len(words) > MOST_WORDS:
@@ -45,11 +57,11 @@ def receive(
     made = Evidence(
         account_id=definitions.INSTALLATION, id=definitions.reference(), clause=clause, duty=duty,
         effective_from=effective_from, effective_until=effective_until, received_at=now,
-        by=uuid.UUID(bytes=reference_of(by)), words=words, document_sha256=document_sha256, kept_at=kept_at.strip(),
+        by=uuid.UUID(bytes=by), words=words, document_sha256=document_sha256, kept_at=kept_at.strip(),
     )  # fmt: skip
     made.sha256 = digest(made)
     entry = journal.record(
-        Kind.EVIDENCE_RECEIVED, by=reference_of(by),
+        Kind.EVIDENCE_RECEIVED, by=by,
         facts={Fact.CLAUSE: clause_of(clause).number, Fact.HASH: made.sha256},
     )  # fmt: skip
     made.entry = entry.id

@@ -1,8 +1,8 @@
 """Verdicts of the inspector as verdicts of checks: believed only where another uid wrote them, and only while fresh.
 
-The inspector looks at what this process may not see (files, flags, listeners, mounts) and writes what it saw into a folder
-that only its uid may write. Here the owner and mode are looked at again, on the open file. Where one user runs everything
-the file is no proof, so a clause that needs it is unknown until `strongroom init`.
+The inspector looks at what this process may not see (files, flags, listeners, mounts) and writes what it saw into a
+folder that only its uid may write. Here the owner and mode are looked at again, on the open file. Where one user runs
+everything the file is no proof, so a clause that needs it is unknown until `strongroom init`.
 """
 
 import os
@@ -29,7 +29,7 @@ NEEDS_INIT: Final = "Needs `strongroom init`: here one user runs everything and 
 
 
 def look_at(look: Look, which: Seen) -> Verdict:
-    """What the inspector says of this look now. A forged file is unknown and an alarm; one that is too old is unknown."""
+    """What the inspector says of this look now. A forged file is unknown and an alarm, one too old is unknown."""
     found = _fresh(look, which)
     match found:
         case Missing(why):

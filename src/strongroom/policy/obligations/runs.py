@@ -29,6 +29,9 @@ CHECKS: Final = "checks"
 """The name of this watch's heartbeat."""
 SOON: Final = timedelta(minutes=15)
 """How long a check that could not look waits at most before it tries again."""
+RESTS: Final = 40
+"""After each run a check rests this many times as long as it took, in real time: so none takes more than a fortieth of
+a machine, however fast a rehearsal's clock goes. Whoever asks for it has it at once."""
 MOST_LEFT_BEHIND: Final = 3
 """Checks that hang at once; beyond, the process ends and is started anew."""
 TOLD: Final = {
@@ -53,6 +56,7 @@ class Runner:
         self._checks = {check.id: check for check in checks}
         self._look = look
         self._behind: list[threading.Thread] = []
+        self._rested: dict[str, float] = {}
 
     def round(self) -> int:
         """Everything that is due now; how many ran. Raises `TooManyHang`."""
@@ -70,7 +74,9 @@ class Runner:
         row = begin(check, look.now)
         began = time.monotonic()
         verdict = self._within(check, look)
-        complete(row, verdict, milliseconds=round((time.monotonic() - began) * 1000))
+        took = time.monotonic() - began
+        complete(row, verdict, milliseconds=round(took * 1000))
+        self._rested[check.id] = time.monotonic() + RESTS * took
         _schedule(check, look.now, verdict.outcome)
         return verdict
 
@@ -81,7 +87,8 @@ class Runner:
         known = [row for id_, row in rows.items() if id_ in self._checks]
         wanted = [self._checks[row.check_id] for row in known if row.wanted_at is not None]
         late = sorted((row for row in known if row.wanted_at is None and row.due_at <= now), key=lambda row: row.due_at)
-        return [*wanted, *new, *(self._checks[row.check_id] for row in late)]
+        awake = [self._checks[row.check_id] for row in late if self._rested.get(row.check_id, 0) <= time.monotonic()]
+        return [*wanted, *new, *awake]
 
     def _within(self, check: Check, look: Look) -> Verdict:
         """The check in a thread of its own, for as long as it may take."""

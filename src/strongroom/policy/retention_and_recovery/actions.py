@@ -26,6 +26,7 @@ from strongroom.policy.encryption_and_storage import broker
 from strongroom.policy.encryption_and_storage.broker import KeyOfDay
 from strongroom.policy.encryption_and_storage.connection import Forgotten
 from strongroom.policy.encryption_and_storage.models import DayKey, LabelPrint, PrintState, Sealed, SealedPart
+from strongroom.policy.least_privilege.models import Person
 from strongroom.policy.logging_and_monitoring import journal
 from strongroom.policy.logging_and_monitoring.models import Alarm, SellingAccount
 from strongroom.policy.obligations.actions import ObligationKind, of_day, open_obligation, satisfy
@@ -92,6 +93,11 @@ class Retention:
 
 def selling_accounts() -> list[int]:
     return list(SellingAccount.objects.filter(id__gt=0).order_by("id").values_list("id", flat=True))
+
+
+def accounts_for(person: Person) -> list[int]:
+    """Whose orders a person may see: the selling accounts'; for the probe, the synthetic account's alone."""
+    return [definitions.PROBES] if person.is_synthetic else selling_accounts()
 
 
 def make_days(kept: Kept) -> None:

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from strongroom.application.despatch import reads, rules
 from strongroom.application.despatch.pack import bench as benches
 from strongroom.application.despatch.pack.bench import Bench
+from strongroom.policy.access_management.devices import on_a_device
 from strongroom.policy.clauses.permissions import Permission, permission
 from strongroom.policy.encryption_and_storage.models import LabelPrint, PrintReason, PrintState
 from strongroom.policy.least_privilege.models import Person
@@ -32,6 +33,7 @@ SHOWN: Final[dict[str, tuple[str, str, str]]] = {
 
 
 @permission(Permission.DESPATCH_PACK)
+@on_a_device
 @require_GET
 def pack(request: HttpRequest) -> HttpResponse:
     bench = Bench.of(request)
@@ -56,6 +58,7 @@ def pack(request: HttpRequest) -> HttpResponse:
 
 
 @permission(Permission.DESPATCH_PACK)
+@on_a_device
 @require_POST
 def scan(request: HttpRequest) -> HttpResponse:
     """One scan, one label. What was scanned is answered on the page; it stands in no address and no log."""
@@ -63,6 +66,7 @@ def scan(request: HttpRequest) -> HttpResponse:
 
 
 @permission(Permission.DESPATCH_PACK)
+@on_a_device
 @require_POST
 def again(request: HttpRequest) -> HttpResponse:
     reason = REASONS.get(request.POST.get("reason", ""))
@@ -70,6 +74,7 @@ def again(request: HttpRequest) -> HttpResponse:
 
 
 @permission(Permission.DESPATCH_DECIDE)
+@on_a_device
 @require_POST
 def decide(request: HttpRequest) -> HttpResponse:
     """Whether the label that the printer lost sight of lies in its tray."""
@@ -84,6 +89,7 @@ def decide(request: HttpRequest) -> HttpResponse:
 
 
 @permission(Permission.DESPATCH_PACK)
+@on_a_device
 @require_POST
 def settings(request: HttpRequest) -> HttpResponse:
     """Which printer, carrier and wave this bench works with."""

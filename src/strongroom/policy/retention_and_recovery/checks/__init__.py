@@ -3,6 +3,13 @@
 from typing import Final
 
 from strongroom.policy.clauses.controls import Check
-from strongroom.policy.retention_and_recovery.checks import forgetting, opening, received, stored
+from strongroom.policy.retention_and_recovery.checks import forgetting, opening, probing, received, stored, witnessed
 
-CHECKS: Final[tuple[Check, ...]] = (*received.CHECKS, *stored.CHECKS, *opening.CHECKS, *forgetting.CHECKS)
+CHECKS: Final[tuple[Check, ...]] = (
+    *received.CHECKS,
+    *stored.CHECKS,
+    *opening.CHECKS,
+    *forgetting.CHECKS,
+    *probing.CHECKS,
+    *witnessed.CHECKS,
+)
