@@ -55,10 +55,10 @@ def labels_and_openings_agree(look: Look) -> Verdict:
     seen = {"opened": opened, "printed": printed, "unprinted": unprinted, "unopened": unopened}
     if unprinted:
         return failed(
-            f"For {unprinted:,} orders an address was opened that no label of the ledger accounts for.", **seen
+            f"Orders whose address was opened for a label that the ledger does not have: {unprinted:,}.", **seen
         )
     if unopened:
-        return failed(f"{unopened:,} orders have labels on paper that nobody opened an address for.", **seen)
+        return failed(f"Orders with labels on paper for which nobody opened an address: {unopened:,}.", **seen)
     if not ever:
         return unused("No label was ever printed.", **seen)
     return passed(f"{printed:,} orders with labels within a day; ledger and openings agree.", **seen)

@@ -84,12 +84,14 @@ def rows_are_sealed(look: Look) -> Verdict:
         return unused("No personal data is held.", rows=0)
     plain = sum(not row.looks_sealed for row in rows)
     if plain:
-        return failed(f"{plain:,} of {len(rows):,} rows are not what a cipher writes.", rows=len(rows), plain=plain)
+        return failed(
+            f"Rows that are not what a cipher writes: {plain:,} of {len(rows):,}.", rows=len(rows), plain=plain
+        )
     asked, missing = _without_leaf(look.data / "journal", rows)
     seen = {"rows": len(rows), "plain": 0, "with leaf": asked - missing, "without leaf": missing}
     if missing:
         return failed(
-            f"{missing:,} of {asked:,} rows were never sealed by the key broker: no leaf speaks of them.", **seen
+            f"Rows that the key broker never sealed, since no leaf speaks of them: {missing:,} of {asked:,}.", **seen
         )
     return passed(f"{len(rows):,} rows look sealed; of {asked:,} the journal holds the seal.", **seen)
 

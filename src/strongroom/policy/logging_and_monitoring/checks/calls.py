@@ -40,7 +40,7 @@ def rows_hold_figures_only(look: Look) -> Verdict:  # noqa: ARG001 - it looks at
     rows, wrong = asking.first(MISSHAPEN) or (0, 0)
     seen = {"columns": len(columns), "rows": rows, "wrong": wrong}
     if wrong:
-        return failed(f"{wrong:,} rows of the API log hold something that is no figure and no name of ours.", **seen)
+        return failed(f"Rows of the API log with something that is no figure and no name of ours: {wrong:,}.", **seen)
     if not rows:
         return unused("Amazon was never asked.", **seen)
     return passed(f"{rows:,} calls, each with its operation, times and figures, and nothing else.", **seen)
@@ -52,7 +52,9 @@ def calls_have_ended(look: Look) -> Verdict:
     day = (look.now - timedelta(days=1)).date()
     before = calls_of(day)
     if unended or backwards:
-        return failed(f"{unended + backwards:,} calls began and were never completed in the log.", unended=unended)
+        return failed(
+            f"Calls that began and were never completed in the log: {unended + backwards:,}.", unended=unended
+        )
     if not calls and not before:
         return unused("Amazon was not asked lately.", calls=0, day=day.isoformat())
     return passed(f"Each of {calls:,} calls within a day has its end.", day=day.isoformat(), calls=before, lately=calls)

@@ -56,7 +56,9 @@ def places_of_sign_ins_are_kept(look: Look) -> Verdict:
     gone = len(sessions) - (kept or 0)
     seen = {"sessions": len(sessions), "gone": gone}
     if gone:
-        return failed(f"Of {gone:,} sign-ins of the last {_months()} it is not known any more where they were.", **seen)
+        return failed(
+            f"Sign-ins of the last {_months()} of which nobody knows any more where they were: {gone:,}.", **seen
+        )
     return passed(f"Of {len(sessions):,} sign-ins of the last {_months()} it is known where they were.", **seen)
 
 
@@ -77,7 +79,7 @@ def calls_are_kept(look: Look) -> Verdict:
     short = [day for day, counted in _counted(since).items() if calls_of(day) < counted]
     seen = {"named": len(named), "gone": len(named) - (there or 0), "short days": len(short)}
     if len(named) > (there or 0):
-        return failed(f"{len(named) - (there or 0):,} calls that the journal names are gone from the API log.", **seen)
+        return failed(f"Calls that the journal names and the API log has lost: {len(named) - (there or 0):,}.", **seen)
     if short:
         return failed(f"The API log of {short[0]:%-d %B} has fewer calls than were counted then.", **seen)
     if not named:

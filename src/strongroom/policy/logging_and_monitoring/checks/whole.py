@@ -73,9 +73,13 @@ def every_entry_has_its_place(look: Look) -> Verdict:  # noqa: ARG001 - it count
         entries, placed, waiting = asking.first(COUNTS) or (0, 0, 0)
     seen = {"entries": entries, "placed": placed, "waiting": waiting}
     if entries > placed + waiting:
-        return failed(f"{entries - placed - waiting:,} entries have no place in the tree and wait for none.", **seen)
+        return failed(
+            f"Entries that have no place in the tree and wait for none: {entries - placed - waiting:,}.", **seen
+        )
     if entries < placed + waiting:
-        return failed(f"{placed + waiting - entries:,} entries are gone, and their places are still there.", **seen)
+        return failed(
+            f"Entries that are gone while their places are still there: {placed + waiting - entries:,}.", **seen
+        )
     return passed(f"Each of {entries:,} entries has its place or waits for it.", **seen)
 
 
@@ -94,12 +98,12 @@ def places_are_given_at_once(look: Look) -> Verdict:
     if not waiting and not unsigned:
         return passed("Every entry has its place within a minute, under a signed head.", **seen)
     if since is not None and since < look.now - LATE:
-        return failed(f"{waiting:,} entries wait for their place for more than five minutes.", **seen)
+        return failed(f"Entries that wait for their place for more than five minutes: {waiting:,}.", **seen)
     if waiting:
-        return unknown(f"{waiting:,} entries wait for their place for more than a minute.", **seen)
+        return unknown(f"Entries that wait for their place for more than a minute: {waiting:,}.", **seen)
     minutes = int((look.now - (from_ or look.now)).total_seconds()) // 60
     return unknown(
-        f"{unsigned:,} entries stand under no signed head for {minutes:,} min: is the broker locked?", **seen
+        f"No head was signed over {unsigned:,} of the newest leaves for {minutes:,} min: is the broker locked?", **seen
     )
 
 

@@ -73,9 +73,11 @@ def dead_days_were_destroyed(look: Look) -> Verdict:
     kept = [k for k in over if k[4] is None and _midnight(k[1]) + terms.span("remove_pii_after") < look.now - SLACK]
     seen = {"keys": len(keys), "over": len(over), "undying": len(undying), "risen": len(risen), "kept": len(kept)}
     if undying or risen:
-        return failed(f"{len(undying) + len(risen)} keys live on after their day, or nothing says they died.", **seen)
+        return failed(
+            f"Keys that live on after their day, or whose death stands nowhere: {len(undying) + len(risen)}.", **seen
+        )
     if kept:
-        return failed(f"The rows of {len(kept)} dead days were never dropped.", **seen)
+        return failed(f"Dead days whose rows were never dropped: {len(kept)}.", **seen)
     return passed(f"All {len(over)} keys whose days are over are dead; each death stands in the journal.", **seen)
 
 
@@ -88,7 +90,7 @@ def partitions_end_with_their_days(look: Look) -> Verdict:
     once = asking.value(CARRIED_ONCE) or 0
     seen = {"partitions": len(names), "old": len(old), "strange": len(strange), "once": once}
     if old or strange:
-        return failed(f"{len(old) + len(strange)} tables of sealed rows belong to no day that may be here.", **seen)
+        return failed(f"Tables of sealed rows of no day that may be here: {len(old) + len(strange)}.", **seen)
     if once != len(names) + 1:
         return failed("Rows may be carried again and again: the constraint against it is gone.", **seen)
     return passed(f"{len(names)} days have a table, none older than its term; nothing is carried twice.", **seen)
@@ -149,7 +151,7 @@ def other_data_is_gone(look: Look) -> Verdict:
     ) or 0  # fmt: skip
     seen = {"late orders": late, "late calls": calls, "oldest": orders.date().isoformat() if orders else "none"}
     if late or calls:
-        return failed(f"{late + calls:,} orders and calls are here after {span}.", **seen)
+        return failed(f"Orders and calls that are here after {span}: {late + calls:,}.", **seen)
     if orders is None:
         return unused("No order was ever done.", **seen)
     return passed(f"Nothing of Amazon's is older than {span}; the oldest order was done on {orders:%-d %B %Y}.", **seen)

@@ -32,7 +32,9 @@ def every_order_traces_to_a_call(look: Look) -> Verdict:  # noqa: ARG001 - it lo
     """Each order names the call that told of it last; that call must be one that could."""
     orders, untraced = asking.first(UNTRACED, list(READS)) or (0, 0)
     if untraced:
-        return failed(f"{untraced:,} orders trace to no call that tells of orders.", orders=orders, untraced=untraced)
+        return failed(
+            f"Orders that trace to no call which tells of orders: {untraced:,}.", orders=orders, untraced=untraced
+        )
     if not orders:
         return unused("No order is here yet.", orders=0)
     return passed(f"Each of {orders:,} orders traces to a logged call.", orders=orders, untraced=0)
@@ -55,10 +57,10 @@ def there_are_as_many_orders_as_were_received(look: Look) -> Verdict:  # noqa: A
     seen = {"here": sum(here.values()), "received": sum(received.values())}
     if any(n > 0 for n in more.values()):
         n = sum(n for n in more.values() if n > 0)
-        return failed(f"{n:,} orders are here that no page of Amazon's brought.", **seen)
+        return failed(f"Orders that are here and that no page of Amazon's brought: {n:,}.", **seen)
     if any(n < 0 for n in more.values()):
         n = -sum(n for n in more.values() if n < 0)
-        return failed(f"{n:,} orders that were received are gone, and nothing says how.", **seen)
+        return failed(f"Orders that were received and are gone, and nothing says how: {n:,}.", **seen)
     if not here:
         return unused("No order is here yet.", **seen)
     return passed(f"{seen['here']:,} orders are here, as many as pages of Amazon's brought.", **seen)
@@ -71,7 +73,9 @@ def nothing_is_sealed_of_other_orders(look: Look) -> Verdict:  # noqa: ARG001
         " LEFT JOIN amazon_order o ON o.account_id = s.account_id AND o.ref = s.order_ref WHERE s.account_id > 0"
     ) or (0, 0)
     if wrong:
-        return failed(f"{wrong:,} parts are held of orders that were never ours to ship.", rows=rows, wrong=wrong)
+        return failed(
+            f"Parts that are held of orders which were never ours to ship: {wrong:,}.", rows=rows, wrong=wrong
+        )
     if not rows:
         return unused("No personal data is held.", rows=0)
     return passed(f"Each of {rows:,} parts is of an order that we ship ourselves.", rows=rows, wrong=0)
@@ -96,7 +100,7 @@ def opened_for_known_purposes(look: Look) -> Verdict:
     openings, foreign = orders.total(), len(orders) - (known or 0)
     seen = {"openings": openings, "strange": strange, "foreign": foreign}
     if strange or foreign:
-        return failed(f"{strange + foreign:,} openings were for no purpose of ours, or of no order of ours.", **seen)
+        return failed(f"Openings for no purpose of ours, or of no order of ours: {strange + foreign:,}.", **seen)
     return passed(f"{openings:,} openings within a day, each for a purpose on the list.", **seen)
 
 
@@ -117,7 +121,7 @@ def only_known_hosts_are_spoken_to(look: Look) -> Verdict:
     if strange:
         return failed(f"The link {strange[0]} leads to a host that no configuration names.", **seen)
     if operations:
-        return failed(f"{operations:,} calls asked Amazon for something that despatching does not take.", **seen)
+        return failed(f"Calls that asked Amazon for what despatching does not take: {operations:,}.", **seen)
     return passed(f"{len(links)} links lead out, each to a host that is configured.", **seen)
 
 

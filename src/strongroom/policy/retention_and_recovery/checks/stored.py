@@ -44,9 +44,11 @@ def every_column_has_its_class(look: Look) -> Verdict:  # noqa: ARG001 - it look
     odd = asking.value(ODD_PARTITIONS) or 0
     seen = {"columns": len(stored), "tables": len({table for table, _ in stored}), "wrong": len(wrong) + odd}
     if wrong:
-        return failed(f"{len(wrong)} columns differ from the catalogue, {wrong[0].partition(':')[0]} first.", **seen)
+        return failed(
+            f"Columns that differ from the catalogue: {len(wrong)}; {wrong[0].partition(':')[0]} is the first.", **seen
+        )
     if odd:
-        return failed(f"{odd} partitions have other columns than their table.", **seen)
+        return failed(f"Partitions with other columns than their table: {odd}.", **seen)
     return passed(f"Each of {len(stored)} columns in {seen['tables']} tables has its class.", **seen)
 
 
@@ -65,7 +67,7 @@ def texts_have_their_shapes(look: Look) -> Verdict:  # noqa: ARG001
                 first = first or (f"{table.name}.{column.name} holds {why}" if why else "")
     seen = {"texts": texts, "wrong": wrong, "unreadable": len(set(catalogue()) - set(readable))}
     if wrong:
-        return failed(f"{wrong:,} texts are not what their column is for: {first}.", **seen)
+        return failed(f"Texts that are not what their column is for: {wrong:,}; {first}.", **seen)
     return passed(f"{texts:,} different texts, each what its column is for, and nobody in them.", **seen)
 
 
@@ -83,7 +85,7 @@ def amazons_rows_bear_their_origin(look: Look) -> Verdict:  # noqa: ARG001
     if loose:
         return failed(f"Rows of {loose[0]} lead to no origin: its key is gone.", **seen)
     if other or regionless:
-        return failed(f"{other or regionless:,} rows of Amazon's do not say that they are.", **seen)
+        return failed(f"Rows of Amazon's that do not say so: {other or regionless:,}.", **seen)
     return passed(f"Rows of all {len(amazons)} tables of Amazon's data bear their origin.", **seen)
 
 

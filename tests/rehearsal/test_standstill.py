@@ -1,0 +1,45 @@
+"""A worker that stands still for weeks: nothing may say that all was forgotten on time until it caught up (RR-2)."""
+
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from strongroom.installation.folders import Folders
+from strongroom.rehearsal.installation import Rehearsal
+from strongroom.rehearsal.watchman import Watchman
+from tests.house.running import DAY
+
+STALE = ("unknown", "false")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.slow
+def test_forty_days_without_a_worker_are_not_true_until_it_caught_up(folder: Path) -> None:
+    with Folders(folder).only_one(), Rehearsal(folder, port=free_port(), days=44) as rehearsal:
+        rehearsal.start()
+        for _ in range(8):
+            rehearsal.step(6 * 3600)
+        with Watchman(rehearsal) as watchman:
+            watchman.run("RR-2")
+            assert watchman.tiles()["RR-2"]["state"] == "true"
+            pid = rehearsal.running.supervisor.pid("worker")
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                steps = rehearsal.clock.step(40 * DAY)
+                time.sleep(1)
+                assert watchman.tiles()["RR-2"]["state"] in STALE, "nobody looked for forty days"
+            finally:
+                os.kill(pid, signal.SIGCONT)
+            rehearsal.wait_for(steps)
+            told = watchman.run("RR-2")
+            assert {run["outcome"] for run in told.values()} == {"pass"}, told
+            assert watchman.tiles()["RR-2"]["state"] == "true"
