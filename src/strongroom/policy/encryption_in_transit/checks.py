@@ -17,6 +17,7 @@ from strongroom.policy.encryption_in_transit import handshakes, listeners
 from strongroom.policy.encryption_in_transit.handshakes import Met, NoHandshake, NotThem
 
 LINKS: Final = "SELECT name, direction, peer, transport FROM link WHERE retired_at IS NULL ORDER BY name"
+LOCAL: Final = ("localhost", "127.0.0.1", "[::1]")
 PRINTERS: Final = "SELECT name, uri, fingerprint FROM printer WHERE retired_at IS NULL ORDER BY name"
 OWN_CONNECTION: Final = """
 SELECT inet_server_addr() IS NULL, coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false),
@@ -68,12 +69,24 @@ def nothing_answers_in_plain_text(look: Look) -> Verdict:
     port = urlsplit(look.address).port or 443
     if port not in {each.port for each in ours}:
         return unknown("Our own website is not among the listeners, so we are not shown them.", listeners=len(ours))
-    spoke = listeners.plain_answers(ours)
-    seen = {"listeners": len(ours), "plain": len({listener for listener, _ in spoke})}
+    theirs = _other_ends()
+    spoke = listeners.plain_answers([each for each in ours if each.port not in theirs])
+    seen = {"listeners": len(ours), "others": len(theirs), "plain": len({listener for listener, _ in spoke})}
     if spoke:
         listener, tongue = spoke[0]
         return failed(f"Port {listener.port} answers in plain text ({tongue}).", **seen)
     return passed(f"{len(ours):,} listeners of ours, and none answers in plain text.", **seen)
+
+
+def _other_ends() -> set[int]:
+    """Ports of this machine at which the other end of an outgoing link listens: a mail server, a rehearsal's Amazon.
+
+    They are not ours; that nothing is said to them before TLS is the link's own look (ET-1).
+    """
+    peers = [peer for _, direction, peer, _ in asking.rows(LINKS) if direction == "out"]
+    peers += [urlsplit(uri).netloc for _, uri, _ in asking.rows(PRINTERS)]
+    here = [peer.rpartition(":") for peer in peers if ":" in peer]
+    return {int(port) for host, _, port in here if port.isdigit() and host in LOCAL}
 
 
 def _link(look: Look, name: str, direction: str, peer: str, transport: str) -> _Found:
