@@ -17,6 +17,7 @@ from strongroom.installation.folders import Folders
 from strongroom.installation.identities import Identities, Identity
 from strongroom.installation.problems import CannotStart
 from strongroom.rehearsal.installation import Rehearsal
+from tests.installation.servers import until
 from tests.installation.service_grade import as_role, needs_own_uids, python, quiet_rehearsal
 
 NAMES = {
@@ -67,6 +68,20 @@ def test_it_is_written_down_for_policy_code(installed: Rehearsal) -> None:
     found = grade(installed.folders.data)
     assert found.is_service
     assert found.uids == {role: one.uid for role, one in installed.running.who.roles.items()}
+
+
+@pytest.mark.parametrize("role", [Role.WEB, Role.WORKER])
+def test_policy_code_reads_grade_and_verdicts_as_its_own_user(installed: Rehearsal, role: Role) -> None:
+    """Who may pass through the data folder, but not list it."""
+    code = (
+        "import sys; from pathlib import Path; from strongroom.formats import verdict_file\n"
+        "from strongroom.formats.grade import Role, grade; from strongroom.formats.verdict import Look\n"
+        "data = Path(sys.argv[1]); found = grade(data); print(found.kind)\n"
+        "print(type(verdict_file.read(data / verdict_file.FOLDER, Look.SWAP, found.uids[Role.INSPECTOR])).__name__)"
+    )
+    until((installed.folders.data / "verdicts" / "swap.json").exists, 60)
+    read = as_role(installed, role, python(code, str(installed.folders.data)))
+    assert read.stdout.split() == ["service", "Verdict"], read.stderr
 
 
 OWN = {

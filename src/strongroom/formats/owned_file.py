@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 _HOLD: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+"""To judge a folder and pass through it, which needs no right to list it."""
 _MOST_PARENTS: Final = 64
 
 
@@ -23,7 +24,7 @@ def read(folder: Path, name: str, *, uid: int, most: int) -> bytes:
     Raises `FileNotFoundError` where folder or file is missing, `NotTheirs` where another could have written it or it
     has more than `most` bytes.
     """
-    held = _open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    held = _open(folder, _HOLD)
     try:
         _theirs(os.fstat(held), uid, f"the folder {folder.name}")
         _parents_hold(held, uid)

@@ -39,5 +39,5 @@ PLANS: Final = (
     Plan(Look.DATABASE_FILES, database_files.look, 3600, within=60.0),
     Plan(Look.CLOCK, machine_clock.look, 3600),
     Plan(Look.BUILD, build.look, 6 * 3600),
-    Plan(Look.OTHER_FOLDERS, other_folders.look, 30 * 60, within=120.0),
+    Plan(Look.OTHER_FOLDERS, other_folders.look, 30 * 60, within=90.0),
 )

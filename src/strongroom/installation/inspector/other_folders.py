@@ -16,7 +16,7 @@ from strongroom.installation.folders import BEYOND
 from strongroom.installation.identities import NAMED
 from strongroom.installation.inspector.seen import Seen, Surroundings, shown
 
-MOST_SECONDS: Final = 60.0
+MOST_SECONDS: Final = 20.0
 MOST_FILES: Final = 300_000
 MOST_OF_ARCHIVE: Final = 64 << 20
 MOST_OF_BACKUP: Final = 16 << 30
