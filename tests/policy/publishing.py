@@ -19,6 +19,12 @@ def data(house: House) -> Path:
     return house.rehearsal.folders.data
 
 
+def current(house: House) -> Path:
+    """The folder of the edition that is served."""
+    home = data(house) / "published"
+    return home / (home / "current").read_text().strip()
+
+
 def publish(house: House, publisher: Publisher = QUILLMARSH) -> Any:
     """Published by a person as the page does it, and in the tree when this returns."""
     from strongroom.policy.data_governance import actions

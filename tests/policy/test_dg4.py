@@ -13,7 +13,7 @@ import pytest
 from strongroom.policy.clauses.controls import Outcome, Verdict
 from tests.house.running import House
 from tests.house.website import Served, website
-from tests.policy.publishing import HEAD, QUILLMARSH, STRICTER, data, publish, put_in_force, sequence
+from tests.policy.publishing import HEAD, QUILLMARSH, STRICTER, current, data, publish, put_in_force, sequence
 from tests.policy.test_change_of_terms import unguarded
 
 
@@ -58,7 +58,7 @@ def said(verdict: Verdict, outcome: Outcome, *words: str) -> None:
 @contextmanager
 def spoilt(house: House, name: str, old: bytes, new: bytes, *, with_sums: bool = False) -> Iterator[None]:
     """A file of the served edition with other bytes, and its list of sums too where asked for."""
-    home = data(house) / "published" / "current"
+    home = current(house)
     before, sums = (home / name).read_bytes(), (home / "policy.sums").read_bytes()
     assert old in before
     after = before.replace(old, new)
@@ -133,7 +133,7 @@ def test_what_people_read_is_compared_as_well_as_what_machines_read(pages: Serve
     from strongroom.policy.data_governance import reading
     from strongroom.policy.data_governance.checks import _Differs, _states_what_runs
 
-    whole = (data(house) / "published" / "current" / "policy.html").read_bytes()
+    whole = (current(house) / "policy.html").read_bytes()
     assert _states_what_runs(reading.read(whole), whole=True) > 100
     for old, new in (
         (b">within 30 days<", b">within 31 days<"),
@@ -146,14 +146,14 @@ def test_what_people_read_is_compared_as_well_as_what_machines_read(pages: Serve
 
 
 def test_pages_that_were_taken_away_are_seen(pages: Served, house: House) -> None:
-    link = data(house) / "published" / "current"
-    to = link.readlink()
-    link.unlink()
+    here = current(house)
+    elsewhere = here.with_name("taken-away")
+    here.rename(elsewhere)
     try:
         said(page(pages, house), Outcome.FAIL, "Nothing is published at /policy")
         said(laws(pages, house), Outcome.FAIL, "Nothing is published at /privacy")
     finally:
-        link.symlink_to(to)
+        elsewhere.rename(here)
 
 
 def test_an_older_edition_put_back_into_service_is_seen(pages: Served, house: House) -> None:

@@ -19,7 +19,7 @@ from strongroom.formats.refused import Refused
 from strongroom.policy.clauses.clauses import all_clauses
 from tests.house.running import House
 from tests.policy.people import Somebody, as_website, browser, get, post, words
-from tests.policy.publishing import HEAD, QUILLMARSH, STRICTER, data, publish, put_in_force
+from tests.policy.publishing import HEAD, QUILLMARSH, STRICTER, current, data, publish, put_in_force
 from tests.policy.test_sign_in_people import journalled
 
 
@@ -31,10 +31,6 @@ def as_it_was(house: House) -> Iterator[None]:
     yield
     if any(profile.id == "quillmarsh" for profile in InForce()().profiles):
         put_in_force(house, {})
-
-
-def current(house: House) -> Path:
-    return data(house) / "published" / "current"
 
 
 def test_an_edition_is_whole_and_its_sums_are_in_the_journal(house: House) -> None:

@@ -35,6 +35,7 @@ LAYOUT: Final = (
     Rule("verdicts", Role.INSPECTOR, 0o755, whole=True, made=True),
     Rule("wanted", Role.WORKER, 0o755, whole=True, made=True),
     Rule("website", Role.WEB, 0o700, whole=True, made=True),
+    Rule("published", Role.WEB, 0o755, whole=True, made=True),
     Rule("logs", None, 0o700, whole=True),
     Rule("credentials/unlock", Role.BROKER, 0o600),
     Rule("credentials/database-web", Role.WEB, 0o600),

@@ -138,7 +138,8 @@ def _web(plan: Plan) -> str:
         "web", Role.WEB, arguments,
         {
             "LoadCredential": [*given, f"web-key:{_raw(folders.tls / 'server.key')}"],
-            "Environment": _environment(plan, "web"), "ReadWritePaths": _path(folders.data / "website"),
+            "Environment": _environment(plan, "web"),
+            "ReadWritePaths": " ".join(_path(folders.data / name) for name in ("website", "published")),
             "RestrictAddressFamilies": "AF_UNIX AF_INET AF_INET6", "IPAddressAllow": allowed,
             "CapabilityBoundingSet": low, "AmbientCapabilities": low,
             "InaccessiblePaths": _hidden(folders.keys, folders.postgres),

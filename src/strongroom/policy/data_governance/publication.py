@@ -1,7 +1,7 @@
 """The published files: rendered, written as one edition, taken into service in one step, read back.
 
-`published/0007/` holds an edition whole, with `policy.sums`, a list that `sha256sum -c` reads. `published/current`
-leads to the one that is served; it is replaced by a rename, so that nobody ever meets half of one.
+`published/0007/` holds an edition whole, with `policy.sums`, a list that `sha256sum -c` reads. The file
+`published/current` names the one that is served; it is replaced by a rename, so that nobody ever meets half of one.
 """
 
 import contextlib
@@ -68,12 +68,9 @@ def write(data: Path, number: int, files: Mapping[str, bytes]) -> None:
     aside = Path(tempfile.mkdtemp(prefix=".new-", dir=home))
     try:
         for name, content in files.items():
-            with (aside / name).open("wb") as file:
-                os.fchmod(file.fileno(), 0o644)
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            _write(aside / name, content, home)
         aside.chmod(0o755)
+        _give(aside, home)
         with _taken(home / f"{number:04}"):
             aside.rename(home / f"{number:04}")
         _flush(home)
@@ -84,26 +81,36 @@ def write(data: Path, number: int, files: Mapping[str, bytes]) -> None:
 def serve(data: Path, number: int) -> None:
     """From now on this edition is the one that is served."""
     home = folder(data)
-    link = home / f".{CURRENT}-{number:04}"
-    link.unlink(missing_ok=True)
-    link.symlink_to(f"{number:04}")
-    link.replace(home / CURRENT)
+    aside = home / f".{CURRENT}-{number:04}"
+    _write(aside, f"{number:04}\n".encode(), home)
+    aside.replace(home / CURRENT)
     _flush(home)
+
+
+def current(data: Path) -> Path | None:
+    """The folder of the edition that is served; `None` where nothing is published yet."""
+    home = folder(data)
+    try:
+        number = (home / CURRENT).read_text(encoding="ascii").strip()
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
+    return home / number if number.isdigit() else None
 
 
 def served(data: Path, name: str) -> bytes | None:
     """One file of the edition that is served; `None` where nothing is published yet."""
+    home = current(data)
     try:
-        return (folder(data) / CURRENT / name).read_bytes()
+        return (home / name).read_bytes() if home is not None else None
     except FileNotFoundError:
         return None
 
 
 def facts(data: Path, number: int | None = None) -> dict[str, Any] | None:
     """What an edition says as data, the served one where none is named."""
-    home = folder(data) / (CURRENT if number is None else f"{number:04}")
+    home = current(data) if number is None else folder(data) / f"{number:04}"
     try:
-        found: dict[str, Any] = json.loads((home / FACTS).read_text(encoding="utf-8"))
+        found: dict[str, Any] | None = json.loads((home / FACTS).read_text(encoding="utf-8")) if home else None
     except (FileNotFoundError, ValueError):
         return None
     return found
@@ -133,6 +140,23 @@ def _taken(home: Path) -> Iterator[None]:
         if home.exists():
             raise FileExistsError(str(home)) from None
         raise why from None
+
+
+def _write(path: Path, content: bytes, home: Path) -> None:
+    """A file that everybody may read and that is on disk when this returns."""
+    with path.open("wb") as file:
+        os.fchmod(file.fileno(), 0o644)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    _give(path, home)
+
+
+def _give(path: Path, home: Path) -> None:
+    """To whom the folder belongs: at root's terminal it is the website that must go on from here."""
+    if os.geteuid() == 0:
+        to = home.stat()
+        os.chown(path, to.st_uid, to.st_gid)
 
 
 def _flush(home: Path) -> None:

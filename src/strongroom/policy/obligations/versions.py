@@ -6,10 +6,9 @@ the company's own profiles as texts, and the digest of those that came with the 
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Final
 
 from django.db import transaction
@@ -214,13 +213,16 @@ def _after(made: PolicyVersion) -> None:
     """
     new = of_version(made)
     for account in SellingAccount.objects.filter(id__gt=0).values_list("id", flat=True):
-        transaction.on_commit(partial(_move, account, new), robust=True)
+        transaction.on_commit(_mover(account, new), robust=True)
     transaction.on_commit(lambda: duties.keep_open() and None, robust=True)
     transaction.on_commit(_look_at_the_pages, robust=True)
 
 
-def _move(account: int, to: Terms) -> None:
-    move_clocks(account=account, to=to)
+def _mover(account: int, to: Terms) -> Callable[[], None]:
+    def move() -> None:
+        move_clocks(account=account, to=to)
+
+    return move
 
 
 def _look_at_the_pages() -> None:

@@ -19,7 +19,9 @@ STRICTER: Final = (
 
 
 def _published(target: Target) -> Path:
-    return target.rehearsal.folders.data / "published" / "current"
+    """The folder of the edition that is served."""
+    home = target.rehearsal.folders.data / "published"
+    return home / (home / "current").read_text(encoding="ascii").strip()
 
 
 @contextlib.contextmanager
@@ -52,14 +54,14 @@ def edited_with_its_sums(target: Target) -> Iterator[None]:
 
 @contextlib.contextmanager
 def withheld(target: Target) -> Iterator[None]:
-    """The link that leads to what is served is taken away."""
-    link = _published(target)
-    to = link.readlink()
-    link.unlink()
+    """The folder that is served is taken away."""
+    here = _published(target)
+    elsewhere = here.with_name("taken-away")
+    here.rename(elsewhere)
     try:
         yield
     finally:
-        link.symlink_to(to)
+        elsewhere.rename(here)
 
 
 @contextlib.contextmanager
