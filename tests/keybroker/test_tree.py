@@ -89,7 +89,7 @@ def test_strangers_verify_a_copy_with_the_public_key_alone(broker: Broker) -> No
 
 
 def test_openssl_and_a_second_reading_of_rfc_6962_agree_with_the_checkpoint(broker: Broker) -> None:
-    """No package of the registry verifies tlog-tiles on this Python; so: OpenSSL's command, and the definition itself."""
+    """OpenSSL's command for the signature, the definition itself for the root; tests/strangers has whole verifiers."""
     if shutil.which("openssl") is None:
         pytest.skip("needs the package openssl")
     broker.append(some(300))

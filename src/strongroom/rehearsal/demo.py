@@ -23,6 +23,8 @@ DAYS: Final = 35
 LEFT_TO_PACKERS: Final = 1
 """Days at the end of a demo in which nothing is despatched by itself."""
 PARCELS: Final = 8
+PAPER_WITHIN: Final = 15.0
+"""Seconds a packer waits for a label before the next slip."""
 ON_SCREEN: Final = frozenset(purpose for purpose, opens in OPENS.items() if Peer.WEB in opens.peers) - {
     Purpose.TRACKING
 }
@@ -79,17 +81,25 @@ def _pack(packer: Browser) -> int:
     codes = CODE.findall(packer.get("/worklist/?show=ready").text)[:PARCELS]
     packed = 0
     for number, code in enumerate(codes):
-        answer = packer.post("/pack/scan", packer.get("/pack"), scan=code)
-        packed += "</svg>Printed</h1>" in answer.text
+        packer.post("/pack/scan", packer.get("/pack"), scan=code)
+        packed += _printed(packer)
         if number % 4 != 3:
             packer.post("/pack/scan", packer.get("/pack"), scan=f"QM{100_000_000 + number:09d}GB")
     return packed
 
 
+def _printed(packer: Browser) -> bool:
+    """Whether the label at the bench came out; looked at again as the page itself does."""
+    until = time.monotonic() + PAPER_WITHIN
+    while not (came := "</svg>Printed</h1>" in packer.get("/pack").text) and time.monotonic() < until:
+        time.sleep(0.1)
+    return came
+
+
 def _report(rehearsal: Rehearsal) -> dict[str, Any]:
     """Counts from the database's auditor and from the journal, which is verified from a copy, with its public key."""
     orders = _orders(rehearsal)
-    kinds, tree = _journal(rehearsal)
+    kinds, tree = read_journal(rehearsal.folders.journal)
     return {
         "orders": orders,
         "labels": {"printed": rehearsal.printer("printed")},
@@ -116,11 +126,11 @@ def _orders(rehearsal: Rehearsal) -> dict[str, int]:
     return {"received": received, "sealed": sealed, "fulfilled": fulfilled, "cancelled": cancelled}
 
 
-def _journal(rehearsal: Rehearsal) -> tuple[Counter[Kind], dict[str, Any]]:
+def read_journal(journal: Path) -> tuple[Counter[Kind], dict[str, Any]]:
     """What the leaves say, and whether the whole tree verifies: read from a copy, as a stranger would."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "journal"
-        shutil.copytree(rehearsal.folders.journal, copy)
+        shutil.copytree(journal, copy)
         tree = PublishedTree(copy)
         verified = tree.verify()
         kinds: Counter[Kind] = Counter()
