@@ -104,11 +104,12 @@ class Worker:
         self._home = home
         self._label_at_most = label_at_most
 
-    def run(self, stop: threading.Event) -> None:
-        """Work until told to stop. Labels have a thread of their own: no packer waits for Amazon's answer.
+    def run(self, stop: threading.Event) -> bool:
+        """Work until told to stop, which is true; false where a part of it failed, and the whole must begin anew.
 
-        So have places in the tree, deadlines and checks, which must go on while Amazon or a printer hangs, and telling,
-        which waits for mail servers. A letter that is cut off by the end of the process is tried again by the next.
+        Labels have a thread of their own: no packer waits for Amazon's answer. So have places in the tree, deadlines
+        and checks, which must go on while Amazon or a printer hangs, and telling, which waits for mail servers. A letter
+        that is cut off by the end of the process is tried again by the next.
         """
         besides = [
             threading.Thread(target=self._sequence, args=(stop,), name="sequencing"),
@@ -119,14 +120,17 @@ class Worker:
         ]
         for thread in besides:
             thread.start()
-        while not stop.is_set():
+        while not stop.is_set() and all(thread.is_alive() for thread in besides):
             steps = self._clock.steps()
             if self._round():
                 self._after_round(steps)
             self._seen_steps = steps
             self._wait(stop, LOOK_EVERY, lambda: self._clock.steps() != steps)  # noqa: B023 - asked within this turn
+        told = stop.is_set()
+        stop.set()
         for thread in besides[:3]:
             thread.join()
+        return told
 
     def _wait(self, stop: threading.Event, seconds: float, moved: Callable[[], bool]) -> None:
         """Until the next turn is due, or a clock was moved: that is seen without a query."""
