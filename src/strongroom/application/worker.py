@@ -108,8 +108,8 @@ class Worker:
         """Work until told to stop, which is true; false where a part of it failed, and the whole must begin anew.
 
         Labels have a thread of their own: no packer waits for Amazon's answer. So have places in the tree, deadlines
-        and checks, which must go on while Amazon or a printer hangs, and telling, which waits for mail servers: a letter
-        that is cut off by the end of the process is tried again by the next.
+        and checks, which must go on while Amazon or a printer hangs, and telling, which waits for mail servers. A
+        letter that is cut off by the end of the process is tried again by the next.
         """
         besides = [
             threading.Thread(target=self._sequence, args=(stop,), name="sequencing"),
