@@ -513,6 +513,35 @@ def test_a_purchase_whose_answer_was_lost_is_not_made_again(bench: Bench) -> Non
     assert [state for (state,) in bench.shop.rows("parcel", "purchase")] == ["asked"]
 
 
+def test_a_label_of_days_ago_means_that_it_left_until_a_person_says_otherwise(bench: Bench) -> None:
+    """Its address is then not kept beyond its day (RR-2); "it is still here" keeps it on Amazon's answer."""
+    from strongroom.application.despatch.actions import confirm_still_here
+    from strongroom.formats.leaf import Actor
+    from strongroom.policy.least_privilege.actions import create_person, grant_role
+    from strongroom.policy.least_privilege.roles import Role
+    from strongroom.policy.retention_and_recovery.actions import Retention
+
+    def live(days: int) -> set[Any]:
+        """Days pass with Amazon answering; the days under which this order is sealed then."""
+        for _ in range(days):
+            bench.house.step(86_400)
+            Retention().run()
+            bench.shop.receive()
+        Retention().run()
+        return {day for day, part in bench.shop.rows("sealed", "day, part") if part == 1}
+
+    (order,) = place(bench)
+    first = live(20)
+    bench.queue(order)
+    bench.print()
+    assert live(6) == first, "day 26: within the window, and a label of six days ago"
+    with bench.house.as_web():
+        manager = create_person(name="M", email=f"m{next(NAMES)}@example.invalid", password=None)
+        grant_role(person=manager, role=Role.MANAGER, granted_by=None, by=Actor.COMMAND.reference)
+        confirm_still_here(order=bench.row(order), by=manager)
+    assert live(1) != first
+
+
 def test_a_cancelled_order_that_amazon_reopens_is_named_and_gets_no_label(bench: Bench) -> None:
     from strongroom.application.despatch import reads
 

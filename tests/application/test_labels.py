@@ -160,6 +160,17 @@ def test_much_value_gets_a_full_declaration_of_its_own_page() -> None:
     assert len(pictures(render_pdf([label("AE", Customs(GOODS))]))) == 1
 
 
+@pytest.mark.parametrize("kinds", [1, 3, 9])
+def test_goods_of_a_long_name_are_shortened_and_stay_readable(kinds: int) -> None:
+    name = "Märklin wooden marble run with 120 pieces, storage bag and building instructions"
+    long = Customs(tuple(CustomsLine(f"{n} {name}", 1, 900, "GBP", 900, "9503.00.7000", "GB") for n in range(kinds)))
+    drawn = [mark for page in pages(label("JP", long)) for mark in page if isinstance(mark, Text)]
+    goods = [mark for mark in drawn if "9503.00.7000" in mark.plain]
+    assert len(goods) == kinds
+    assert all(mark.plain.endswith("\u2026, 9503.00.7000, GB") and "Märklin" in mark.plain for mark in goods)
+    assert all(mark.size >= 5.4 and mark.line.width * mark.size <= 118.5 for mark in goods)
+
+
 def test_a_label_says_nothing_in_its_repr() -> None:
     content = label("GB")
     drawn = [mark for mark in pages(content)[0] if isinstance(mark, Text)]

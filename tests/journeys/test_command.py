@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from strongroom.rehearsal.installation import Rehearsal
 from tests.journeys.conftest import Doors
 from tests.journeys.test_sign_in import Office
@@ -79,3 +81,19 @@ def test_the_label_queue_is_shown_by_reference(rehearsal: Rehearsal) -> None:
     assert done.returncode in (0, 3)
     found: list[dict[str, Any]] = json.loads(done.stdout)
     assert all(set(row) == {"order", "parcel", "state", "printer", "since", "problem"} for row in found)
+
+
+@pytest.mark.parametrize(
+    "words", ["orders list", "orders sync", "people list", "retention due", "labels queue", "status"]
+)
+def test_an_installation_that_does_not_run_is_said_in_a_sentence(folder: Path, words: str) -> None:
+    (folder / "keys").mkdir(mode=0o700)
+    (folder / "keys" / "ring").touch()
+    (folder / "database.json").write_text('{"host": "/nowhere", "port": 5432, "name": "strongroom", "options": {}}')
+    done = subprocess.run(
+        [sys.executable, "-m", "strongroom.command.main", "--data", str(folder), *words.split()],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "Is Strongroom running in this folder?" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

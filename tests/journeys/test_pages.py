@@ -3,8 +3,11 @@
 import re
 from typing import Any
 
+import psycopg
 import pytest
 
+from strongroom.formats.leaf import Kind
+from strongroom.installation import database_roles
 from strongroom.policy.least_privilege.roles import FOR_PEOPLE, ROLES, Role
 from strongroom.rehearsal.browser import Browser
 from strongroom.rehearsal.installation import Rehearsal
@@ -42,6 +45,20 @@ def test_no_list_and_no_order_page_shows_any_part_of_a_person(inside: Doors, reh
     assert len(name[1]) > 3
     for page in ("/orders/", "/orders/?show=all", path):
         assert name[1] not in support.get(page).text
+
+
+def test_looking_opens_nothing(inside: Doors, rehearsal: Rehearsal) -> None:
+    """Lists and orders say who is sealed without opening the seal to find out."""
+    opened = "SELECT count(*) FROM entry WHERE kind = %s"
+    parameters = database_roles.connect_as(rehearsal.running.admin, rehearsal.folders, "auditor", "strongroom")
+    support, packer = inside("support"), inside("packer")
+    with psycopg.connect(**parameters, autocommit=True) as auditor:
+        before = auditor.execute(opened, [Kind.OPENED]).fetchone()
+        for path in ("/orders/", "/orders/?show=all", *support.orders()[:5]):
+            assert support.get(path).status_code == 200
+        for path in ("/worklist/", "/worklist/?show=all", "/pack", *packer.orders()[:3]):
+            assert packer.get(path).status_code == 200
+        assert auditor.execute(opened, [Kind.OPENED]).fetchone() == before
 
 
 def test_a_reveal_shows_names_and_address_and_its_leaf_stands_in_the_history(
@@ -121,10 +138,6 @@ def test_a_stranger_and_a_wrong_password_get_the_same_answer(inside: Doors, rehe
 
 def test_the_totp_secret_is_sealed_in_the_database(inside: Doors, rehearsal: Rehearsal) -> None:
     import base64
-
-    import psycopg
-
-    from strongroom.installation import database_roles
 
     parameters = database_roles.connect_as(rehearsal.running.admin, rehearsal.folders, "web", "strongroom")
     with psycopg.connect(**parameters) as connection:

@@ -255,6 +255,12 @@ def test_a_recovery_code_works_once(office: Office, inside: Doors) -> None:
         page = new.try_password(PASSWORD, other)
         other.post("/sign-in/code", page, code=codes[0])
         assert (other.get("/me").url.path == "/me") is expected
+    browsers = [inside.browser() for _ in range(4)]
+    pages = [new.try_password(PASSWORD, b) for b in browsers]
+    with ThreadPoolExecutor(4) as pool:
+        said = list(pool.map(lambda pair: pair[0].post("/sign-in/code", pair[1], code=codes[1]).status_code,
+                             zip(browsers, pages, strict=True)))  # fmt: skip
+    assert sum(status != 401 for status in said) == 1, "of four who say one code at once, one is let in"
 
 
 def test_a_passkey_signs_in_with_one_touch(chromium: Any, rehearsal: Rehearsal) -> None:

@@ -68,7 +68,7 @@ def test_an_opening_is_extended_by_one_key_and_each_minute_is_journalled(support
     support.page.wait_for_selector("text=2 times more")
     assert support.page.inner_text(".hides") != before
     support.press("E")
-    support.page.wait_for_selector("text=1 times more")
+    support.page.wait_for_selector("text=1 time more")
     support.press("e")
     support.page.wait_for_selector("text=the last time")
     support.press("Escape")

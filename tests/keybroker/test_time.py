@@ -150,3 +150,7 @@ def test_each_step_of_a_rehearsals_clock_leaves_a_leaf(broker: Broker) -> None:
     broker.clock.step(10)
     broker.told()
     assert len([e for e in leaves(broker) if e.kind is Kind.CLOCK_STEPPED]) == 2
+    broker.stop()
+    broker.clock.step(10)
+    broker.start()
+    assert len([e for e in leaves(broker) if e.kind is Kind.CLOCK_STEPPED]) == 3, "also one while it was reborn"

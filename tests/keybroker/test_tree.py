@@ -88,8 +88,25 @@ def test_strangers_verify_a_copy_with_the_public_key_alone(broker: Broker) -> No
     assert verified.leaves > 700
 
 
+def test_a_silence_is_named_and_an_entry_that_came_late_is_none(broker: Broker) -> None:
+    now = broker.told().at
+
+    def at(minutes: int) -> list[Entry]:
+        return [Entry(os.urandom(16), Kind.SIGN_IN, Outcome.DONE, now + minutes * 60_000, 0, bytes(16), PERSON, {})]
+
+    for minutes in (0, 4, 1, 5, 9, 2, 8):
+        broker.append(at(minutes))
+    broker.ok("worker", Verb.CHECKPOINT)
+    assert PublishedTree(broker.journal).verify().gaps == ()
+    broker.append(at(20))
+    broker.ok("worker", Verb.CHECKPOINT)
+    ((leaf, seconds),) = PublishedTree(broker.journal).verify().gaps
+    assert seconds == 11 * 60
+    assert PublishedTree(broker.journal).leaf(leaf).entry.at == now + 20 * 60_000
+
+
 def test_openssl_and_a_second_reading_of_rfc_6962_agree_with_the_checkpoint(broker: Broker) -> None:
-    """No package of the registry verifies tlog-tiles on this Python; so: OpenSSL's command, and the definition itself."""
+    """OpenSSL's command for the signature, the definition itself for the root; tests/strangers has whole verifiers."""
     if shutil.which("openssl") is None:
         pytest.skip("needs the package openssl")
     broker.append(some(300))

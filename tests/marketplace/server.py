@@ -1,7 +1,9 @@
 """A small HTTPS server that answers what a test scripted, byte for byte; for what no honest Amazon would send."""
 
+import contextlib
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +26,7 @@ class Scripted:
     headers: dict[str, str] = field(default_factory=dict)
     length: int | None = None
     silent: bool = False
+    drip: float = 0.0
     login: tuple[int, bytes] = (200, TOKEN)
     seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     port: int = 0
@@ -69,8 +72,19 @@ def scripted_server(folder: Path, hosts: tuple[str, ...] = ("localhost", "127.0.
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            if script.drip and not login:
+                self._drip(body)
+            else:
+                self.wfile.write(body)
             self.close_connection = script.length is not None
+
+        def _drip(self, body: bytes) -> None:
+            """One byte after the other, each long before anybody's patience with one byte ends."""
+            with contextlib.suppress(OSError):
+                for byte in body:
+                    self.wfile.write(bytes([byte]))
+                    self.wfile.flush()
+                    time.sleep(script.drip)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

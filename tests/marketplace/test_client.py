@@ -1,6 +1,7 @@
 """Every answer is hostile: it becomes a record or a typed error, and no byte of it goes anywhere else (RR-4, LM-6)."""
 
 import logging
+import time
 import traceback
 import uuid
 from collections.abc import Iterator
@@ -117,6 +118,17 @@ def test_each_failure_has_its_type_and_says_nothing_of_the_answer(
     assert raised.value.__context__ is None
     assert log.done[-1]["outcome"] == kind.outcome
     assert len(log.begun) == len(log.done)
+
+
+def test_an_answer_that_comes_byte_by_byte_is_given_up(script: Scripted, log: Log) -> None:
+    client = make_client(script, log, whole_within=0.5)
+    script.body, script.drip = b'{"orders":[' + b" " * 500 + b"]}", 0.05
+    began = time.monotonic()
+    with pytest.raises(errors.Unanswered):
+        client.search_states(updated_after=SINCE)
+    client.close()
+    assert time.monotonic() - began < 5
+    assert log.done[-1]["outcome"] == "unanswered"
 
 
 def test_a_revoked_refresh_token_is_told_from_a_wrong_client(script: Scripted, client: Client) -> None:

@@ -113,6 +113,17 @@ def test_a_status_that_is_a_sentence_is_not_kept() -> None:
     assert read(order).status == "UNRECOGNISED"
 
 
+def test_a_sentence_where_an_identifier_belongs_is_not_kept() -> None:
+    """Whatever stands in clear is a word or number of Amazon's or the seller's own, never a text of somebody's."""
+    order, sentence = whole_order("x"), "c/o Zoë, 1 Lark Rise"
+    order["salesChannel"] = {"channelName": sentence, "marketplaceId": sentence}
+    order["fulfillment"]["fulfillmentServiceLevel"] = sentence
+    order["orderItems"][0] |= {"orderItemId": sentence, "product": {"asin": sentence, "title": "Kite"}}
+    record = read(order)
+    assert "Lark" not in in_clear(record)
+    assert record.dropped >= 5
+
+
 def test_an_absent_recipient_is_noticed_only_when_it_was_asked_for() -> None:
     order = whole_order("x")
     del order["recipient"]

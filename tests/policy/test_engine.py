@@ -105,6 +105,7 @@ def test_a_second_sweeper_does_nothing_while_the_first_works(house: House) -> No
             cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
             held.set()
             let_go.wait(60)
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])  # a closed connection lets go a moment later
         connection.close()
 
     other = threading.Thread(target=hold)

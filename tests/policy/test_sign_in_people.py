@@ -13,7 +13,19 @@ import pytest
 
 from strongroom.formats.refused import Refused
 from tests.house.running import House
-from tests.policy.people import WRONG, Somebody, as_website, browser, get, is_inside, leads, post, website_broker, words
+from tests.policy.people import (
+    PASSWORD,
+    WRONG,
+    Somebody,
+    as_website,
+    browser,
+    get,
+    is_inside,
+    leads,
+    post,
+    website_broker,
+    words,
+)
 from tests.policy.soft_passkey import SoftPasskey
 
 ROOT = Path(__file__).parents[2]
@@ -37,14 +49,12 @@ def journalled(kind: Any) -> list[Any]:
     return [decode_entry(bytes(row.payload)) for row in rows]
 
 
-def test_two_processes_with_five_wrong_answers_each_get_five_looked_at(house: House) -> None:
-    from strongroom.policy.logging_and_monitoring.models import Alarm
-
-    victim = Somebody("support")
+def in_two_processes(house: House, *arguments: str) -> list[str]:
+    """What `tests.policy.tries` says in two processes of the website that begin at the same moment."""
     environment = house.rehearsal.running.environment("web")
     processes = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.policy.tries", victim.email, WRONG], cwd=ROOT, text=True,
+            [sys.executable, "-m", "tests.policy.tries", *arguments], cwd=ROOT, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             env={**environment, "STRONGROOM_REHEARSAL_CLOCK": str(house.rehearsal.folders.data / "clock")},
             pass_fds=(int(environment["STRONGROOM_BROKER_CHANNEL"]),),
@@ -58,7 +68,24 @@ def test_two_processes_with_five_wrong_answers_each_get_five_looked_at(house: Ho
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    said = [line for process in processes for line in process.communicate(timeout=60)[0].splitlines()]
+    return [line for process in processes for line in process.communicate(timeout=60)[0].splitlines()]
+
+
+def test_one_code_said_in_two_processes_at_once_lets_one_in(house: House) -> None:
+    """A code of an app, then a recovery code: each works once, whichever worker sees it first."""
+    from strongroom.policy.access_management import factors
+
+    somebody = Somebody("packer")
+    for code in (somebody.code(ahead=1), factors.new_recovery_codes(person=somebody.row)[0]):
+        said = in_two_processes(house, somebody.email, PASSWORD, code)
+        assert sorted(said) == ["in", "refused", "refused", "refused"]
+
+
+def test_two_processes_with_five_wrong_answers_each_get_five_looked_at(house: House) -> None:
+    from strongroom.policy.logging_and_monitoring.models import Alarm
+
+    victim = Somebody("support")
+    said = in_two_processes(house, victim.email, WRONG)
     assert sorted(said) == ["locked"] * 5 + ["looked at"] * 5
     assert victim.now().locked_at is not None
     assert not victim.row.permissions()

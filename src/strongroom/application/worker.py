@@ -105,13 +105,15 @@ class Worker:
         self._home = home
         self._label_at_most = label_at_most
 
-    def run(self, stop: threading.Event) -> None:
-        """Work until told to stop. Labels have a thread of their own: no packer waits for Amazon's answer.
+    def run(self, stop: threading.Event) -> bool:
+        """Work until told to stop, which is true; false where a part of it failed, and the whole must begin anew.
 
-        So have deadlines and checks, which must go on while Amazon or a printer hangs, and telling, which waits for
-        mail servers. A letter that is cut off by the end of the process is tried again by the next.
+        Labels have a thread of their own: no packer waits for Amazon's answer. So have places in the tree, deadlines
+        and checks, which must go on while Amazon or a printer hangs, and telling, which waits for mail servers. A
+        letter that is cut off by the end of the process is tried again by the next.
         """
         besides = [
+            threading.Thread(target=self._sequence, args=(stop,), name="sequencing"),
             threading.Thread(target=self._print, args=(stop,), name="printing"),
             threading.Thread(target=self._watch, args=(stop,), name="watching"),
             threading.Thread(target=self._check, args=(stop,), name="checking", daemon=True),
@@ -119,14 +121,17 @@ class Worker:
         ]
         for thread in besides:
             thread.start()
-        while not stop.is_set():
+        while not stop.is_set() and all(thread.is_alive() for thread in besides):
             steps = self._clock.steps()
             if self._round():
                 self._after_round(steps)
             self._seen_steps = steps
             self._wait(stop, LOOK_EVERY, lambda: self._clock.steps() != steps)  # noqa: B023 - asked within this turn
-        for thread in besides[:2]:
+        told = stop.is_set()
+        stop.set()
+        for thread in besides[:3]:
             thread.join()
+        return told
 
     def _wait(self, stop: threading.Event, seconds: float, moved: Callable[[], bool]) -> None:
         """Until the next turn is due, or a clock was moved: that is seen without a query."""
@@ -134,6 +139,15 @@ class Worker:
         while time.monotonic() < until and not moved():
             if stop.wait(self._rest):
                 return
+
+    def _sequence(self, stop: threading.Event) -> None:
+        """Every entry its place within a second, also while the round waits for a slow answer (LM-2)."""
+        try:
+            while not stop.is_set():
+                self._guarded(self.sequence)
+                stop.wait(LOOK_EVERY)
+        finally:
+            connection.close()
 
     def _print(self, stop: threading.Event) -> None:
         """Queued labels, and how the printers are. In a connection of its own."""

@@ -11,7 +11,7 @@ from typing import Any
 from strongroom.formats.clock import SystemClock
 from strongroom.installation.folders import Folders, default_data_folder
 from strongroom.installation.problems import CannotStart
-from strongroom.policy.encryption_and_storage import connection
+from strongroom.policy.encryption_and_storage import broker, connection
 
 
 def folders(options: argparse.Namespace) -> Folders:
@@ -48,6 +48,7 @@ def read_as(role: str, found: Folders) -> None:
     if not (found.data / "database.json").exists():
         raise CannotStart("The database was never started in this folder.", "Start it with `strongroom up`.")
     talk_to_broker(found)
+    broker.time()  # an installation that does not run is said at once, not after a database's patience
     from strongroom.website.process import begin  # noqa: PLC0415 - only commands that read need Django
 
     begin(_clock(found))

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from django.db import OperationalError
+
 from strongroom.command import (
     bench,
     configuration,
@@ -25,6 +27,7 @@ from strongroom.command import (
 from strongroom.formats.refused import Refused
 from strongroom.installation.folders import default_data_folder
 from strongroom.installation.problems import CannotStart
+from strongroom.policy.definitions import TimeUnknown
 from strongroom.policy.encryption_and_storage.connection import Locked, Unavailable
 
 SECTIONS = (start, service, keys, orders, labels, retention, journal, policy, configuration, people, drill, bench)
@@ -51,7 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one 
     except Locked:
         _say("The key broker is locked. Unlock it with `strongroom keys unlock`.")
         return 5
-    except Unavailable:
+    except OperationalError:
+        _say("The database does not answer. Look at the logs folder; `strongroom up` starts it.")
+        return 1
+    except (Unavailable, TimeUnknown):
         _say("The key broker does not answer. Is Strongroom running in this folder? Start it with `strongroom up`.")
         return 1
     except BrokenPipeError:

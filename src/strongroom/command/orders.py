@@ -3,11 +3,14 @@
 import argparse
 import time
 import uuid
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from strongroom.command.installed import folders, read_as, show, tell
 
 WAIT = 60.0
+ANSWERED = "answered"
 
 
 def add(commands: Any) -> None:
@@ -24,30 +27,55 @@ def add(commands: Any) -> None:
     one.set_defaults(run=_show)
 
 
-def ask_worker(options: argparse.Namespace) -> Any:
-    """Ask the worker for a whole round now and wait for it; the receivers, or `None` where there are none."""
+@dataclass(frozen=True)
+class Asked:
+    """What came of asking the worker: the receivers, when they were asked, and whether the round ended in time."""
+
+    receivers: Any
+    at: datetime
+    is_done: bool
+
+
+def ask_worker(options: argparse.Namespace) -> Asked | None:
+    """Ask the worker for a whole round now and wait for its end; `None`, and a sentence, where there is no receiver."""
     read_as("web", folders(options))
-    from strongroom.policy import definitions  # noqa: PLC0415 - Django is set up now
+    from django.db.models import Q  # noqa: PLC0415 - Django is set up now
+
+    from strongroom.policy import definitions  # noqa: PLC0415
     from strongroom.policy.retention_and_recovery.actions import selling_accounts  # noqa: PLC0415
     from strongroom.policy.retention_and_recovery.models import Receiver  # noqa: PLC0415
 
     receivers = Receiver.objects.filter(account_id__in=selling_accounts())
-    if not receivers.update(wanted_at=definitions.now()):
+    now = definitions.now()
+    if not receivers.update(wanted_at=now):
         tell("No marketplace is configured; see [marketplace] in strongroom.toml.")
         return None
     deadline = time.monotonic() + WAIT
-    while receivers.filter(wanted_at__isnull=False).exists() and time.monotonic() < deadline:
+    under_way = Q(wanted_at__isnull=False) | Q(lease_until__isnull=False)  # the wish goes when the round begins
+    while receivers.filter(under_way).exists() and time.monotonic() < deadline:
         time.sleep(0.2)
-    return receivers
+    return Asked(receivers, now, not receivers.filter(under_way).exists())
 
 
 def _sync(options: argparse.Namespace) -> int:
-    receivers = ask_worker(options)
-    if receivers is None:
+    asked = ask_worker(options)
+    if asked is None:
         return 1
-    for receiver in receivers.all():
-        tell(f"account {receiver.account_id}: {receiver.failure or 'answered'}, read up to {receiver.watermark}")
-    return 1 if receivers.filter(failure__isnull=False).exists() else 0
+    answers = [(receiver, _came_of(receiver, asked)) for receiver in asked.receivers.all()]
+    for receiver, came in answers:
+        tell(f"account {receiver.account_id}: {came}, read up to {receiver.watermark}")
+    return 0 if all(came == ANSWERED for _, came in answers) else 1
+
+
+def _came_of(receiver: Any, asked: Asked) -> str:
+    """What became of one account's round, in words."""
+    if not asked.is_done:
+        return "the worker is still at it"
+    if receiver.failure:
+        return str(receiver.failure)
+    if receiver.answered_at is None or receiver.answered_at < asked.at:
+        return "Amazon's allowance is used up; what is left is read by itself"
+    return ANSWERED
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -35,7 +35,11 @@ def _due(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     """A whole round of the worker now. Keys need none of it: they die by the broker's own clock."""
-    if ask_worker(options) is None:
+    asked = ask_worker(options)
+    if asked is None:
+        return 1
+    if not asked.is_done:
+        tell("The worker is still at it; look again with `strongroom retention due`.")
         return 1
     from strongroom.policy.retention_and_recovery.actions import overdue  # noqa: PLC0415 - Django is set up now
 

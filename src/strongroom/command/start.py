@@ -66,6 +66,7 @@ def _demo(options: argparse.Namespace) -> int:
     ):
         _say_grade(rehearsal.running)
         report = demo.run(rehearsal, days=options.days, say=tell)
+    _, report["journal"] = demo.read_journal(Folders(folder).journal)  # as it lies there now, with the last head
     tell(f"kept for inspection: {folder}")
     show(report, _words(report), as_json=options.json)
     return 0 if report["journal"]["verified"] else 1

@@ -87,14 +87,20 @@ class Broker:
         self.strangers = 0
         self._appended: set[bytes] = set()
         self._house: dict[tuple[HouseKind, int], bytes] = {}
-        self._steps = clock.steps()
+        self._steps = 0
         self._kept_at = 0
         self._behind_at = 0
         self._was_in_doubt = self.watch.state.in_doubt
         self.watch.look()
-        recent = self.watch.state.now - WINDOW
-        self.journal.read_back(lambda entry: self.budgets.recount(entry) if entry.at > recent else None)
+        self.journal.read_back(self._hear)
         self._check_outside(journal, outside)
+
+    def _hear(self, entry: Entry) -> None:
+        """A leaf of the past: what it spent, and which steps of a rehearsal's clock were said before this process."""
+        if entry.at > self.watch.state.now - WINDOW:
+            self.budgets.recount(entry)
+        if entry.kind is Kind.CLOCK_STEPPED:
+            self._steps = leaf.number(entry.facts, Fact.COUNT)
 
     def stranger(self, uid: int) -> None:
         """Somebody of a uid that is nobody's connected and was refused: counted for STATUS, named in the log (ES-3)."""

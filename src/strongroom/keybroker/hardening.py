@@ -3,11 +3,25 @@
 import ctypes
 import resource
 import sys
+import traceback
+from pathlib import Path
+from types import TracebackType
 from typing import Final
 
 _SET_DUMPABLE: Final = 4
 _NO_NEW_PRIVS: Final = 38
 _ALL: Final = 3
+
+
+def end_without_values() -> None:
+    """What nothing caught is said by type and place: an exception's text may hold what was asked (RR-4)."""
+    sys.excepthook = _uncaught
+
+
+def _uncaught(kind: type[BaseException], _: BaseException, where: TracebackType | None) -> None:
+    if not issubclass(kind, KeyboardInterrupt):
+        places = "".join(f" {Path(f.filename).name}:{f.lineno}" for f in traceback.extract_tb(where))
+        sys.stderr.write(f"keybroker: not caught: {kind.__qualname__} at{places}\n")
 
 
 def harden() -> list[str]:

@@ -19,7 +19,7 @@ from strongroom.formats.sealed import CannotOpen
 from strongroom.keybroker import rebirth, verbs
 from strongroom.keybroker.broker import Broker, read_settings
 from strongroom.keybroker.create import Exists, create
-from strongroom.keybroker.hardening import harden
+from strongroom.keybroker.hardening import end_without_values, harden
 from strongroom.keybroker.journal import RolledBack
 from strongroom.keybroker.listener import Listener
 from strongroom.keybroker.tree import JournalHangs
@@ -83,6 +83,7 @@ def _serve(
     options: argparse.Namespace, *, module: str, arguments: list[str], clock: Clock, mode: Mode,
     reached: Callable[[str], None],
 ) -> int:  # fmt: skip
+    end_without_values()
     for missing in harden():
         sys.stderr.write(f"keybroker: {missing}\n")
     with _only_one(options.keys):

@@ -27,7 +27,7 @@ from strongroom.marketplace.parcels import Confirmed, Outcome, ShippedItem, inst
 from strongroom.marketplace.protocols import Bucket, CallLog, DateHeard
 from strongroom.marketplace.records import Packages, Page, Participation
 from strongroom.marketplace.tokens import RESTRICTED, Held, Tokens
-from strongroom.marketplace.transport import Reply, Transport
+from strongroom.marketplace.transport import WHOLE_WITHIN, Reply, Transport
 
 ORDERS: Final = "/orders/2026-01-01/orders"
 STATES_DATA: Final = "FULFILLMENT"
@@ -48,9 +48,12 @@ class Client:
         self, *, endpoint: str, login_endpoint: str, client_id: str, client_secret: Secret, refresh_token: Secret,
         marketplace_ids: Sequence[str], bucket: Bucket, call_log: CallLog, clock: Clock, ca_file: Path | None = None,
         date_heard: DateHeard | None = None, user_agent: str = "Strongroom/0.1 (Language=Python)",
-        transport: httpx.BaseTransport | None = None,
+        transport: httpx.BaseTransport | None = None, whole_within: float = WHOLE_WITHIN,
     ) -> None:  # fmt: skip
-        """Raises `ValueError` for an endpoint that is not https: nothing is ever asked in the clear (ET-1)."""
+        """`whole_within`: seconds for a whole answer.
+
+        Raises `ValueError` for an endpoint that is not https: nothing is ever asked in the clear (ET-1).
+        """
         for url in (endpoint, login_endpoint):
             if urlsplit(url).scheme != "https" or not urlsplit(url).hostname:
                 raise ValueError(f"a marketplace endpoint is an https address, not {urlsplit(url).scheme or 'that'}")
@@ -59,7 +62,9 @@ class Client:
         self._endpoint = endpoint.rstrip("/")
         self._marketplaces = ",".join(marketplace_ids)
         self._bucket, self._call_log, self._date_heard = bucket, call_log, date_heard
-        self._transport = Transport(ca_file=ca_file, user_agent=user_agent, transport=transport)
+        self._transport = Transport(
+            ca_file=ca_file, user_agent=user_agent, transport=transport, whole_within=whole_within
+        )
         self._tokens = Tokens(
             transport=self._transport, endpoint=login_endpoint, client_id=client_id, client_secret=client_secret,
             refresh_token=refresh_token, clock=clock,

@@ -23,6 +23,7 @@ from strongroom.marketplace.records import (
 
 _ORDER_ID: Final = re.compile(r"[0-9A-Za-z-]{1,40}")
 _WORD: Final = re.compile(r"[A-Z][A-Z0-9_]{0,39}")
+_CODE: Final = re.compile(r"[0-9A-Za-z_-]+")
 _TOKEN: Final = re.compile(r"[ -~]{1,4096}")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 MOST_ITEMS: Final = 1_000
@@ -78,6 +79,13 @@ class Counter:
         """A short text in clear: no control characters, cut at `longest`."""
         if isinstance(value, str):
             return _CONTROL.sub(" ", value)[:longest] or None
+        self.dropped += value is not None
+        return None
+
+    def code(self, value: Any, longest: int) -> str | None:
+        """An identifier or word in one piece; what has a space or another sign in it is none, and is not kept."""
+        if isinstance(value, str) and len(value) <= longest and _CODE.fullmatch(value):
+            return value
         self.dropped += value is not None
         return None
 
@@ -219,9 +227,9 @@ def _order(row: Any, *, keep: bool, asked_recipient: bool) -> OrderRecord | None
         updated=updated,
         status=counter.word(fulfillment.get("fulfillmentStatus"), "UNRECOGNISED"),
         fulfilled_by=counter.word(fulfillment.get("fulfilledBy"), "UNRECOGNISED")[:16],
-        marketplace_id=counter.text(channel.get("marketplaceId"), 24),
-        sales_channel=counter.text(channel.get("channelName"), 40),
-        service_level=counter.text(fulfillment.get("fulfillmentServiceLevel"), 40),
+        marketplace_id=counter.code(channel.get("marketplaceId"), 24),
+        sales_channel=counter.code(channel.get("channelName"), 40),
+        service_level=counter.code(fulfillment.get("fulfillmentServiceLevel"), 40),
         ship_by=counter.moment(counter.table(fulfillment.get("shipByWindow")).get("latestDateTime")),
         deliver_by=counter.moment(counter.table(fulfillment.get("deliverByWindow")).get("latestDateTime")),
         country=country if isinstance(country, str) and re.fullmatch("[A-Z]{2}", country) else None,
@@ -235,9 +243,9 @@ def _order(row: Any, *, keep: bool, asked_recipient: bool) -> OrderRecord | None
 def _item(counter: Counter, item: dict[str, Any]) -> ItemRecord:
     product, shipped = counter.table(item.get("product")), counter.table(item.get("fulfillment"))
     return ItemRecord(
-        counter.text(item.get("orderItemId"), 40) or "",
+        counter.code(item.get("orderItemId"), 40) or "",
         counter.text(product.get("sellerSku"), 80),
-        counter.text(product.get("asin"), 20),
+        counter.code(product.get("asin"), 20),
         counter.text(product.get("title"), 200),
         counter.count(item.get("quantityOrdered")),
         counter.count(shipped.get("quantityFulfilled")),

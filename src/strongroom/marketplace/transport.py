@@ -5,6 +5,7 @@ No httpx exception or response leaves this module: theirs hold headers and bodie
 
 import logging
 import ssl
+import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -18,6 +19,8 @@ from strongroom.marketplace.errors import MarketplaceError, sound
 
 LARGEST: Final = 16 << 20
 TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
+WHOLE_WITHIN: Final = 90.0
+"""Seconds for a whole answer: one that comes byte by byte keeps nobody waiting for ever."""
 
 _NEVER_SENT: Final = (
     httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError,
@@ -45,8 +48,12 @@ class Reply:
 class Transport:
     """Connections to one server: TLS 1.2 or newer, always verified; no proxies, no redirects, no cookies kept."""
 
-    def __init__(self, *, ca_file: Path | None, user_agent: str, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self, *, ca_file: Path | None, user_agent: str, transport: httpx.BaseTransport | None = None,
+        whole_within: float = WHOLE_WITHIN,
+    ) -> None:  # fmt: skip
         _silence()
+        self._whole_within = whole_within
         context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         self._client = httpx.Client(
@@ -95,11 +102,13 @@ class Transport:
             return errors.Redirected(operation, status=status, request_id=request_id), None
         if response.headers.get("content-encoding", "identity") != "identity":
             return errors.NotJson(operation, status=status, request_id=request_id), None
-        received = bytearray()
+        received, until = bytearray(), time.monotonic() + self._whole_within
         for piece in response.iter_raw():
             received += piece
             if len(received) > LARGEST:
                 return errors.TooLarge(operation, status=status, request_id=request_id), None
+            if time.monotonic() > until:
+                return errors.Unanswered(operation, status=status, request_id=request_id), None
         return None, Reply(
             status,
             Secret(bytes(received)),

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +24,12 @@ STEP: Final = 6 * 3600.0
 DAYS: Final = 35
 LEFT_TO_PACKERS: Final = 1
 """Days at the end of a demo in which nothing is despatched by itself."""
+LOOK_EACH: Final = 7
+"""Steps between people's looks at orders: the hours of the day take turns."""
+REASONS: Final = (Purpose.DELIVERY, Purpose.CARRIER, Purpose.DELIVERY, Purpose.WRITE_BACK, Purpose.CALL_BACK)
 PARCELS: Final = 8
+PAPER_WITHIN: Final = 15.0
+"""Seconds a packer waits for a label before the next slip."""
 ON_SCREEN: Final = frozenset(purpose for purpose, opens in OPENS.items() if Peer.WEB in opens.peers) - {
     Purpose.TRACKING
 }
@@ -38,17 +44,20 @@ def run(rehearsal: Rehearsal, *, days: int = DAYS, say: Any = None) -> dict[str,
     tell("everything serves; time begins to move")
     ca = rehearsal.folders.tls / "ca.pem"
     base = f"https://127.0.0.1:{rehearsal.running.configuration.web.port}"
-    support, packer = Browser(base, ca), Browser(base, ca)
-    support.sign_in(rehearsal.people()["support"])
-    packer.sign_in(rehearsal.people()["packer"])
+    people = {role: Browser(base, ca) for role in ("support", "support2", "packer")}
+    for role, browser in people.items():
+        browser.sign_in(rehearsal.people()[role])
+    packer = people["packer"]
     try:
         for step in range(round(days * 86_400 / STEP)):
             rehearsal.step(STEP)
             if step % 40 == 4:
                 rehearsal.keep_office()
+            if step % LOOK_EACH == LOOK_EACH - 1:
+                _look([people["support"], people["support2"]], packer, step // LOOK_EACH)
             if step % 20 == 19:
-                _look(support, packer)
                 tell(f"day {(step + 1) // 4} of {days}")
+        _stand_out(people["support2"])
         tell(f"{_pack(packer)} parcels packed at the bench")
         rehearsal.step(600)
         rehearsal.keep_office()
@@ -57,22 +66,31 @@ def run(rehearsal: Rehearsal, *, days: int = DAYS, say: Any = None) -> dict[str,
             watchman.run()
             counts = watchman.counts()
     finally:
-        support.close()
-        packer.close()
+        for browser in people.values():
+            browser.close()
     report = _report(rehearsal) | {"wall": counts}
     report["seconds"] = round(time.monotonic() - began, 1)
     return report
 
 
-def _look(support: Browser, packer: Browser) -> None:
-    """What people do meanwhile: support opens two orders for a reason; a packer tries and is refused."""
-    waiting = support.orders("to-ship")
-    for path in waiting[:2]:
-        support.reveal(path)
-    for path in packer.orders("to-ship")[:1]:
-        packer.reveal(path)
-    for path in support.orders("forgotten")[:1]:
-        support.reveal(path)
+def _look(desk: Sequence[Browser], packer: Browser, turn: int) -> None:
+    """What people do meanwhile: support opens some orders, each for a reason; now and then a packer tries, and is
+    refused, and somebody asks for what was forgotten.
+    """
+    waiting = desk[0].orders("to-ship")
+    for place, path in enumerate(waiting[: 1 + turn % 3]):
+        desk[(turn + place) % 2].reveal(path, purpose=REASONS[(turn + place) % len(REASONS)])
+    if turn % 3 == 2:
+        for path in waiting[:1]:
+            packer.reveal(path)
+        for path in desk[0].orders("forgotten")[:1]:
+            desk[0].reveal(path)
+
+
+def _stand_out(support: Browser) -> None:
+    """Somebody opens one order four times: a manager has something to ask about."""
+    for path in support.orders("to-ship")[:1] * 4:
+        support.reveal(path, purpose=Purpose.CALL_BACK)
 
 
 def _pack(packer: Browser) -> int:
@@ -80,17 +98,25 @@ def _pack(packer: Browser) -> int:
     codes = CODE.findall(packer.get("/worklist/?show=ready").text)[:PARCELS]
     packed = 0
     for number, code in enumerate(codes):
-        answer = packer.post("/pack/scan", packer.get("/pack"), scan=code)
-        packed += "</svg>Printed</h1>" in answer.text
+        packer.post("/pack/scan", packer.get("/pack"), scan=code)
+        packed += _printed(packer)
         if number % 4 != 3:
             packer.post("/pack/scan", packer.get("/pack"), scan=f"QM{100_000_000 + number:09d}GB")
     return packed
 
 
+def _printed(packer: Browser) -> bool:
+    """Whether the label at the bench came out; looked at again as the page itself does."""
+    until = time.monotonic() + PAPER_WITHIN
+    while not (came := "</svg>Printed</h1>" in packer.get("/pack").text) and time.monotonic() < until:
+        time.sleep(0.1)
+    return came
+
+
 def _report(rehearsal: Rehearsal) -> dict[str, Any]:
     """Counts from the database's auditor and from the journal, which is verified from a copy, with its public key."""
     orders = _orders(rehearsal)
-    kinds, tree = _journal(rehearsal)
+    kinds, tree = read_journal(rehearsal.folders.journal)
     return {
         "orders": orders,
         "labels": {"printed": rehearsal.printer("printed")},
@@ -117,11 +143,11 @@ def _orders(rehearsal: Rehearsal) -> dict[str, int]:
     return {"received": received, "sealed": sealed, "fulfilled": fulfilled, "cancelled": cancelled}
 
 
-def _journal(rehearsal: Rehearsal) -> tuple[Counter[Kind], dict[str, Any]]:
+def read_journal(journal: Path) -> tuple[Counter[Kind], dict[str, Any]]:
     """What the leaves say, and whether the whole tree verifies: read from a copy, as a stranger would."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "journal"
-        shutil.copytree(rehearsal.folders.journal, copy)
+        shutil.copytree(journal, copy)
         tree = PublishedTree(copy)
         verified = tree.verify()
         kinds: Counter[Kind] = Counter()

@@ -1,8 +1,13 @@
 """Log lines without values (RR-4): when, how bad, who says it, the template of the message, and where it failed."""
 
 import logging
+import sys
+import threading
 import time
 import traceback
+from types import TracebackType
+
+from strongroom.installation.problems import CannotStart
 
 
 class ValuelessFormatter(logging.Formatter):
@@ -22,3 +27,20 @@ class ValuelessFormatter(logging.Formatter):
             lines.extend(f"    {f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(problem.__traceback__))
             problem = problem.__cause__ or problem.__context__
         return "\n".join(lines)
+
+
+def end_without_values() -> None:
+    """What nothing caught, in any thread, is written as every other line is: by type and place.
+
+    Python's own hooks print an exception's text, and that is where values come from. Only what we say ourselves of a
+    start that failed is printed as it is: the supervisor shows a process's last line.
+    """
+    sys.excepthook = _uncaught
+    threading.excepthook = lambda how: _uncaught(how.exc_type, how.exc_value, how.exc_traceback)
+
+
+def _uncaught(kind: type[BaseException], problem: BaseException | None, where: TracebackType | None) -> None:
+    if isinstance(problem, CannotStart):
+        sys.stderr.write(f"{problem}\n")
+    elif not issubclass(kind, SystemExit | KeyboardInterrupt):
+        logging.getLogger("strongroom.process").critical("not caught", exc_info=(kind, problem or kind(), where))

@@ -5,12 +5,14 @@ from django.core import checks
 
 from strongroom.formats.clock import Clock
 from strongroom.installation.process_flags import harden
+from strongroom.website.log import end_without_values
 
 
 def begin(clock: Clock) -> None:
     """Everything a Django process does before it serves: flags, sections, time, checks. Ends it where one fails."""
     harden()
     django.setup()
+    end_without_values()
     # The sections' modules need Django to be set up before they are imported.
     from strongroom.policy import definitions  # noqa: PLC0415
     from strongroom.policy.clauses import terms  # noqa: PLC0415

@@ -56,8 +56,7 @@ def run(
         sender=(company.name, *company.address, f"{company.city} {company.postcode}".strip(), company.country),
         home=_home(company), label_at_most=configuration.marketplace.label_at_most,
     )  # fmt: skip
-    worker.run(stop)
-    return 0
+    return 0 if worker.run(stop) else 1
 
 
 def _marketplace(folders: Folders, configuration: Configuration) -> "Settings | None":

@@ -129,12 +129,14 @@ def code_is_right(*, person: Person, said: str) -> bool:
 
 
 def recovery_is_right(*, person: Person, said: str) -> bool:
-    """Whether this is an unused recovery code; it is used by this."""
-    row = Authenticator.objects.filter(user=person, type=Authenticator.Type.RECOVERY_CODES).first()
-    if row is None or not RecoveryCodes(row).validate_code(said):
-        return False
-    row.record_usage()
-    journal.record_committed(Kind.RECOVERY_CODE_USED, by=reference_of(person))
+    """Whether this is an unused recovery code; it is used by this, by whoever comes first of two at once."""
+    rows = Authenticator.objects.filter(user=person, type=Authenticator.Type.RECOVERY_CODES)
+    with transaction.atomic():
+        row = rows.select_for_update().first()
+        if row is None or not RecoveryCodes(row).validate_code(said):
+            return False
+        row.record_usage()
+        journal.record(Kind.RECOVERY_CODE_USED, by=reference_of(person))
     return True
 
 

@@ -278,7 +278,7 @@ def _to_carry(account: int, day: date) -> Iterable[tuple[Order, rules.Carriable]
 
 
 def _left(account: int, refs: Sequence[uuid.UUID]) -> set[uuid.UUID]:
-    """Orders of which our own rows say that something left: a parcel, or a label printed more than 14 days ago."""
+    """Orders of which our own rows say that something left: a parcel, or a label printed longer ago than the term."""
     parcels = Parcel.objects.filter(account_id=account, order_ref__in=refs, left_at__isnull=False)
     long_ago = definitions.now() - terms.span("label_means_left")
     labels = LabelPrint.objects.filter(account_id=account, order_ref__in=refs, queued_at__lt=long_ago)

@@ -32,7 +32,7 @@ const extend = async () => {
   opened.querySelector(".hides").textContent = new Date(end).toLocaleTimeString("en-GB", { timeZone: "Europe/London" });
   fuse.getAnimations().forEach((burning) => { burning.currentTime -= seconds * 1000; });
   shown.getAnimations().forEach((going) => { going.currentTime -= seconds * 1000; });
-  form.querySelector(".hint").textContent = left ? `${left} times more at most.` : "That was the last time.";
+  form.querySelector(".hint").textContent = left ? `${left} time${left === 1 ? "" : "s"} more at most.` : "That was the last time.";
   if (!left) form.querySelector("button").remove();
   wait();
 };

@@ -9,6 +9,7 @@ from strongroom.application.despatch.labels.content import (
     MOST_LINES,
     CannotRender,
     Customs,
+    CustomsLine,
     LabelContent,
     address_lines,
     clean,
@@ -25,6 +26,8 @@ SMALLEST: Final = 7.5
 LEADING: Final = 1.28
 ADDRESS_TOP: Final = 74.0
 BARCODE_HEIGHT: Final = 46.0
+READABLE: Final = 5.5
+"""The smallest size of a line of goods."""
 TOO_LONG: Final = "the address is longer than a label"
 
 
@@ -219,7 +222,7 @@ def _table(customs: Customs, top: float, size: float) -> Iterator[Mark]:
     columns = ((MARGIN + 2, 118.0), (MARGIN + 124, 28.0), (MARGIN + 156, 52.0), (MARGIN + 212, 50.0))
     rows = [("Goods, HS code, origin", "Pieces", "Weight", "Value")]
     for line in customs.lines:
-        goods = ", ".join(part for part in (clean(line.description), line.hs_code, line.origin) if part)
+        goods = _goods(line, columns[0][1] / READABLE)
         weight = f"{line.grams / 1000:.3f} kg" if line.grams else "not known"
         rows.append((goods, str(line.quantity), weight, money(line.value, line.currency)))
     total = money(customs.value, customs.lines[0].currency if customs.lines else "")
@@ -228,8 +231,21 @@ def _table(customs: Customs, top: float, size: float) -> Iterator[Mark]:
     for row in rows:
         y += size * 1.35
         for (x, room), text in zip(columns, row, strict=True):
-            yield from _fitted(text, x, y, size, room, floor=2.5)
+            yield from _fitted(text, x, y, size, room, floor=READABLE - 0.1)
     yield Rule(MARGIN, y + 4, INSIDE, 0.5)
+
+
+def _goods(line: CustomsLine, most: float) -> str:
+    """What it is, with code and origin. A long description loses its end, since the code says the same and people must
+    be able to read it; an address never does.
+    """
+    codes = "".join(f", {part}" for part in (line.hs_code, line.origin) if part)
+    said = clean(line.description)
+    if width_of(said + codes) <= most:
+        return said + codes
+    while said and width_of(f"{said}\u2026{codes}") > most:
+        said = said[:-1].rstrip(" ,;:-")
+    return f"{said}\u2026{codes}"
 
 
 def money(hundredths: int, currency: str) -> str:

@@ -1,0 +1,59 @@
+"""The worker as a whole: a part of it that fails ends it, so that it is started anew, and what failed is said without
+a value (RR-4).
+"""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from strongroom.policy.encryption_and_storage.connection import CHANNEL
+from tests.house.running import House
+
+NOBODY = "Ottoline Fernhurst-Quist, 12 Larkmoor Steps"
+FAILS = f"""
+import os, sys, threading
+from pathlib import Path
+from strongroom.rehearsal.clock import RehearsalClock
+clock = RehearsalClock(Path(os.environ["STRONGROOM_REHEARSAL_CLOCK"]))
+def fails(*_):
+    raise ValueError({NOBODY!r})
+"""
+IN_THE_PROCESS = "from strongroom.website.process import begin; begin(clock); fails()"
+IN_A_THREAD = "from strongroom.website.process import begin; begin(clock); threading.Thread(target=fails).start()"
+IN_THE_WORKER = """
+from datetime import timedelta
+from strongroom.website.worker import run
+sys.exit(run(clock, poll_every=timedelta(minutes=6), rest=0.02, after_round=lambda _: None, after_watch=fails))
+"""
+
+
+def process(house: House, code: str, **other: str) -> subprocess.CompletedProcess[str]:
+    """Another process with the worker's rights."""
+    return subprocess.run(
+        [sys.executable, "-c", FAILS + code], env={**os.environ, **other}, pass_fds=[int(os.environ[CHANNEL])],
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("code", [IN_THE_PROCESS, IN_A_THREAD])
+def test_what_nobody_caught_is_written_by_type_and_place_alone(house: House, code: str) -> None:
+    ran = process(house, code)
+    assert "ValueError" in ran.stderr
+    assert " fails" in ran.stderr
+    assert NOBODY not in ran.stderr
+
+
+def test_a_part_that_fails_ends_the_worker_so_that_it_is_started_anew(house: House) -> None:
+    ran = process(house, IN_THE_WORKER, STRONGROOM_MARKETPLACE_CLIENT_ID="")
+    assert ran.returncode == 1, ran.stderr
+    assert "ValueError" in ran.stderr
+    assert NOBODY not in ran.stderr
+
+
+def test_a_start_that_failed_is_said_in_our_own_words(house: House) -> None:
+    """The house's marketplace is configured, and its credentials were never made."""
+    ran = process(house, IN_THE_WORKER)
+    assert ran.returncode == 1
+    assert "amazon-client-secret" in ran.stderr.splitlines()[-1]
