@@ -42,6 +42,9 @@ class Look(StrEnum):
     SWAP = "swap"
     CLOCK = "clock"
     BUILD = "build"
+    LEAKS = "leaks"
+    LEAKS_IN_LOGS = "leaks-in-logs"
+    LOG_LINES = "log-lines"
 
 
 class State(StrEnum):

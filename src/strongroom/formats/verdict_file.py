@@ -51,9 +51,17 @@ def read(folder: Path, look: Look, expected_uid: int) -> Verdict | Unauthenticat
     return Unauthenticated(found) if expected_uid == os.geteuid() else found
 
 
-def want(folder: Path, look: Look) -> None:
-    """Ask the inspector for this look now. It reads the file's times and nothing else, so asking is all one can do."""
-    (folder / str(look)).touch(mode=0o644)
+def want(folder: Path, look: Look, what: bytes = b"") -> None:
+    """Ask the inspector for this look now. It reads the file's times; what to look for only in looks that are told."""
+    if not what:
+        (folder / str(look)).touch(mode=0o644)
+        return
+    aside = folder / f"{look}.new"
+    aside.unlink(missing_ok=True)
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(what)
+    aside.rename(folder / str(look))
 
 
 def name_of(look: Look) -> str:

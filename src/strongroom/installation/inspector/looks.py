@@ -9,7 +9,9 @@ from strongroom.installation.inspector import (
     database_files,
     file_modes,
     firewall,
+    leaks,
     listeners,
+    log_lines,
     machine_clock,
     mounts,
     other_folders,
@@ -29,6 +31,8 @@ class Plan:
     within: float = 30.0
 
 
+WHEN_ASKED: Final = 365 * 86_400
+"""Looks that need to be told what to look for."""
 PLANS: Final = (
     Plan(Look.PROCESS_FLAGS, process_flags.look, 15 * 60),
     Plan(Look.LISTENERS, listeners.look, 15 * 60),
@@ -40,4 +44,7 @@ PLANS: Final = (
     Plan(Look.CLOCK, machine_clock.look, 3600),
     Plan(Look.BUILD, build.look, 6 * 3600),
     Plan(Look.OTHER_FOLDERS, other_folders.look, 30 * 60, within=90.0),
+    Plan(Look.LOG_LINES, log_lines.look, 3600),
+    Plan(Look.LEAKS_IN_LOGS, leaks.look_at_logs, WHEN_ASKED, within=300.0),
+    Plan(Look.LEAKS, leaks.look, WHEN_ASKED, within=1800.0),
 )

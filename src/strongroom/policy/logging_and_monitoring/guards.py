@@ -1,4 +1,4 @@
-"""What keeps logs from being rewritten, dropped early, or told anything of anybody (LM-2, LM-4, LM-6)."""
+"""What keeps logs from being rewritten, dropped early, or told anything of anybody (LM-2 to LM-4, LM-6)."""
 
 from typing import Final
 
@@ -10,6 +10,13 @@ GUARDS: Final = (
         "Entries and leaves are append-only; the key broker alone writes and signs the tree, and refuses one cut back.",
         ("db:entry_is_append_only", "db:leaf_is_append_only", "db:entry_is_not_truncated", "keybroker.journal:Journal",
          "keybroker.journal:RolledBack"),
+    ),
+    Guard(
+        "LM-3",
+        "A log line is a template without its values, an error its type and place; the journal takes facts of fixed"
+        " width; the database logs no statement and no parameter.",
+        ("website.log:ValuelessFormatter", "website.log:end_without_values", "formats.leaf:WIDTHS",
+         "formats.secret:Secret", "installation.external:check"),
     ),
     Guard(
         "LM-4",

@@ -5,6 +5,7 @@ folder that only its uid may write. Here the owner and mode are looked at again,
 everything the file is no proof, so a clause that needs it is unknown until `strongroom init`.
 """
 
+import hashlib
 import os
 import time
 import uuid
@@ -30,7 +31,47 @@ NEEDS_INIT: Final = "Needs `strongroom init`: here one user runs everything and 
 
 def look_at(look: Look, which: Seen) -> Verdict:
     """What the inspector says of this look now. A forged file is unknown and an alarm, one too old is unknown."""
-    found = _fresh(look, which)
+    return _word_of(look, which, _fresh(look, which))
+
+
+def search(look: Look, which: Seen, what: bytes, *, within: float) -> Verdict:
+    """The inspector's word on a look that is told what to look for: only the answer to what was asked counts.
+
+    within: seconds to wait. An answer that comes later is the next call's.
+    """
+    late = _late.pop(which, None)
+    if late is not None and (found := _answer(look, which, late)) is not None:
+        return _word_of(look, which, found)
+    asked = hashlib.sha256(what).hexdigest()
+    try:
+        verdict_file.want(look.data / WANTED, which, what)
+    except OSError as why:
+        return unknown(f"The inspector cannot be asked: {why.strerror}.")
+    deadline = time.monotonic() + within
+    while (found := _answer(look, which, asked)) is None:
+        if time.monotonic() > deadline:
+            _late[which] = asked
+            return unknown("The inspector has not answered yet; its answer is looked for again soon.")
+        time.sleep(0.1)
+    return _word_of(look, which, found, aged=False)
+
+
+_late: Final[dict[Seen, str]] = {}
+
+
+def _answer(look: Look, which: Seen, asked: str) -> Looked | Unauthenticated | Forged | None:
+    """The verdict that answers this question, or a forged one; nothing while there is none."""
+    uid = grade(look.data).uids.get(Role.INSPECTOR, os.geteuid())
+    found = verdict_file.read(look.data / FOLDER, which, uid)
+    if isinstance(found, Missing):
+        return None
+    verdict = _verdict(found)
+    return found if verdict is None or verdict.saw.get("asked") == asked else None
+
+
+def _word_of(
+    look: Look, which: Seen, found: Looked | Unauthenticated | Missing | Forged, *, aged: bool = True
+) -> Verdict:  # fmt: skip
     match found:
         case Missing(why):
             return unknown(why)
@@ -38,10 +79,10 @@ def look_at(look: Look, which: Seen) -> Verdict:
             raise_alarm(account=definitions.INSTALLATION, kind="forged verdict", subject=_named(which), count=1)
             return unknown(f"{why} An alarm was raised.")
         case Unauthenticated(verdict):
-            said = _said(look, verdict)
+            said = _said(look, verdict, aged=aged)
             return unknown(NEEDS_INIT, **dict(said.seen)) if said.outcome == "pass" else said
         case Looked():
-            return _said(look, found)
+            return _said(look, found, aged=aged)
 
 
 def _fresh(look: Look, which: Seen) -> Looked | Unauthenticated | Missing | Forged:
@@ -73,12 +114,12 @@ def _verdict(found: Looked | Unauthenticated | Missing | Forged) -> Looked | Non
     return found.verdict if isinstance(found, Unauthenticated) else found if isinstance(found, Looked) else None
 
 
-def _said(look: Look, verdict: Looked) -> Verdict:
-    """What it saw, in its own words: the first thing that is wrong, and how many more."""
+def _said(look: Look, verdict: Looked, *, aged: bool) -> Verdict:
+    """What it saw, in its own words: the first thing that is wrong, and how many more. aged: where it may be old."""
     at = definitions.moment(verdict.at)
     facts = {name: fact for name, fact in verdict.saw.items() if isinstance(fact, int | str)}
     seen = {**dict(list(facts.items())[:20]), "seen at": at.isoformat(timespec="seconds")}
-    if abs(look.now - at) > FRESH:
+    if aged and abs(look.now - at) > FRESH:
         return unknown(f"The inspector last looked at {at:%H:%M} UTC; that is too old.", **seen)
     if verdict.state is State.FAIL:
         return failed(_first(verdict.problems), **seen)

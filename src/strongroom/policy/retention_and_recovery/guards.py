@@ -39,6 +39,13 @@ GUARDS: Final = (
         ("policy.retention_and_recovery.actions:forget_cancelled", "db:erase_rows", "db:obligation_moves_earlier"),
     ),
     Guard(
+        "RR-4",
+        "What could be somebody's has a type that prints as ***; only ciphertext reaches SQL; no column takes free text"
+        " unread; no program writes a customer's words into a file.",
+        ("formats.secret:Secret", "website.log:ValuelessFormatter", "website.log:end_without_values", "db:seal_rows",
+         "policy.definitions:refuse_personal", "installation.external:refuse_if_leaky"),
+    ),
+    Guard(
         "ES-1",
         "The key broker binds each row to its place: what stands anywhere else does not open.",
         ("formats.sealed:bundle", "keybroker.sealing:open_parts"),

@@ -5,18 +5,18 @@ sealed by the same path as a real one and forgotten by the same rules; a new one
 follow from its random reference alone: no file and no column holds them, so wherever they stand, they leaked.
 """
 
-import hmac
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
 from django.db import transaction
 
+from strongroom.formats import probe_words
 from strongroom.formats.broker import ToSeal
 from strongroom.formats.leaf import Actor, Kind
-from strongroom.formats.parts import FIELDS, Part
+from strongroom.formats.parts import Part
 from strongroom.formats.secret import Secret
 from strongroom.policy import definitions
 from strongroom.policy.definitions import PROBES, OrderState
@@ -33,7 +33,6 @@ RENEWED_AFTER: Final = timedelta(days=7)
 TOO_SOON_DEAD: Final = timedelta(hours=2)
 """A probe whose key dies so soon is replaced, so that there is always one that opens."""
 BY: Final = Actor.WATCH.reference
-_LETTERS: Final = "bdfgklmnprstvz", "aeiou"
 
 
 @dataclass(frozen=True)
@@ -58,22 +57,17 @@ def probe_order() -> Probe | None:
 
 def fields(order: uuid.UUID) -> dict[Part, dict[str, Secret]]:
     """What was sealed of a probe: every field of every part."""
-    return {part: {name: Secret(_text(order, part, name)) for name in FIELDS[part]} for part in Part}
+    return probe_words.fields(order)
 
 
-def canaries() -> dict[str, tuple[Secret, ...]]:
-    """What no file, log, page or answer may hold: the rare words of every probe that is still known, by its field.
+def known() -> list[uuid.UUID]:
+    """Every probe that was ever sealed here, the newest first. Forgotten ones too: their words are to be nowhere."""
+    return list(Order.objects.filter(account_id=PROBES).order_by("-received_at").values_list("ref", flat=True))
 
-    Each text is at least ten bytes long and stands nowhere by chance. Forgotten probes are among them: their words are
-    to be found nowhere at all.
-    """
-    known = Order.objects.filter(account_id=PROBES).order_by("-received_at").values_list("ref", flat=True)
-    return {
-        f"{str(order)[:8]}.{part.name.lower()}.{name}": _rare(order, part, name)
-        for order in known
-        for part in Part
-        for name in FIELDS[part]
-    }
+
+def canaries() -> dict[str, Secret]:
+    """What no file, log, page or answer may hold: the rare words of every probe that is still known, by its field."""
+    return {name: word for order in known() for name, word in probe_words.rare(order).items()}
 
 
 def keep() -> bool:
@@ -131,42 +125,6 @@ def _insert(ref: uuid.UUID) -> None:
         answered_at=now, call=call.id, lines=0, units=0, sealed_version=now, data_absent=False, left_confirmed=False,
         origin="probe",
     ).save(force_insert=True)  # fmt: skip
-
-
-def _text(order: uuid.UUID, part: Part, name: str) -> str:
-    word = "".join(_word(order, part, name))
-    match name:
-        case "email":
-            return f"{word}@probe.invalid"
-        case "phone":
-            return f"+999{_digits(order, part, name)}"  # a country code that is assigned to nobody
-        case "number":
-            return f"QZ{_digits(order, part, name)}"
-        case "postcode":
-            return f"Q{_digits(order, part, name)[:9]}"
-        case _:
-            return word.capitalize()
-
-
-def _rare(order: uuid.UUID, part: Part, name: str) -> tuple[Secret, ...]:
-    """What of a field nobody else has; capitals and small letters are for who looks to fold."""
-    text = _text(order, part, name).removesuffix("@probe.invalid").removeprefix("+")
-    return (Secret(text),)
-
-
-def _word(order: uuid.UUID, part: Part, name: str) -> Iterator[str]:
-    """Fourteen letters that can be said and mean nothing."""
-    for place, byte in enumerate(_dice(order, part, name)[:14]):
-        letters = _LETTERS[place % 2]
-        yield letters[byte % len(letters)]
-
-
-def _digits(order: uuid.UUID, part: Part, name: str) -> str:
-    return "".join(str(byte % 10) for byte in _dice(order, part, name)[16:27])
-
-
-def _dice(order: uuid.UUID, part: Part, name: str) -> bytes:
-    return hmac.digest(order.bytes, f"strongroom/probe/v1 {int(part)} {name}".encode(), "sha256")
 
 
 def shows(told: Mapping[str, Secret], order: uuid.UUID, part: Part) -> bool:

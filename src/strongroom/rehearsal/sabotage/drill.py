@@ -11,7 +11,9 @@ from strongroom.rehearsal.installation import Rehearsal
 from strongroom.rehearsal.sabotage.breaking import Sabotage, Target
 from strongroom.rehearsal.watchman import Watchman
 
-SECTIONS: Final = ("data", "forgetting", "sealing", "access", "doors", "logs", "links", "office", "publishing")
+SECTIONS: Final = (
+    "data", "forgetting", "sealing", "access", "doors", "logs", "links", "office", "publishing", "leaking",
+)  # fmt: skip
 """The files of this folder, each with its tuple SABOTAGE."""
 HOLDS: Final = ("true", "attested")
 

@@ -1,6 +1,7 @@
 """Where a scan looks: folders with everything in them, and what is left out, by name and for a reason that is shown."""
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -15,12 +16,19 @@ from strongroom.policy.retention_and_recovery.leaks.looking import Scanner
 class Place:
     """A sink: a folder with all below it, or one file. since: only what changed after this moment, seconds since 1970.
 
-    Other sections add theirs (a mail tray, backups, a browser's profile) as plain tuples.
+    shared: others use it too; what is known to be theirs is passed over. uids: whose files count, all where none is
+    named. Other sections add theirs (a mail tray, backups, a browser's profile) as plain tuples.
     """
 
     id: str
     path: Path
     since: float = 0.0
+    shared: bool = False
+    uids: tuple[int, ...] = ()
+
+    def counts(self, state: os.stat_result) -> bool:
+        """Whether a file is looked at here: it changed since, and somebody wrote it whose files count."""
+        return max(state.st_mtime, state.st_ctime) >= self.since and (not self.uids or state.st_uid in self.uids)
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,7 @@ def of_installation(data: Path, *, since: float, temporary: Path) -> tuple[Place
     since: when it began, for the system's temporary folder, which others use too.
     """
     parts = ("logs", "journal", "keys", "credentials", "tls", "postgres", "run")
-    found = [Place(name, _pointed(data, name)) for name in parts]
+    found = [Place(name, pointed(data, name)) for name in parts]
     return (
         *(place for place in found if place.path.exists()),
         Place("data", data),
@@ -58,7 +66,7 @@ def others_in(temporary: Path, data: Path) -> Iterator[LeftOut]:
                 yield LeftOut(path, "another installation's or a developer's folder")
 
 
-def _pointed(data: Path, name: str) -> Path:
+def pointed(data: Path, name: str) -> Path:
     """A part of the folder, or where its pointer says that it lies instead."""
     pointer = data / f"{name}.path"
     return Path(pointer.read_text(encoding="utf-8")) if pointer.exists() else data / name
@@ -93,20 +101,23 @@ def _walk(
         names.append(os.fsencode(path.name))
         if stat.S_ISDIR(state.st_mode):
             done.add((state.st_dev, state.st_ino))
-            waiting += _listed(scanner, path)
+            waiting += _listed(scanner, path, shared=place.shared and path != Path(os.path.realpath(place.path)))
         elif stat.S_ISLNK(state.st_mode):
             names.append(_target(scanner, path))
-        elif stat.S_ISREG(state.st_mode) and max(state.st_mtime, state.st_ctime) >= place.since:
+        elif stat.S_ISREG(state.st_mode) and place.counts(state):
             done.add((state.st_dev, state.st_ino))
             scanner.file(path)
 
 
-def _listed(scanner: Scanner, folder: Path) -> list[Path]:
+def _listed(scanner: Scanner, folder: Path, *, shared: bool) -> list[Path]:
+    """What stands in a folder; in one that others use too nothing, where it is an installation's or a developer's."""
     try:
-        return sorted(folder.iterdir())
+        found = sorted(folder.iterdir())
     except OSError as why:
-        scanner.not_read(str(folder), why)
+        if not shared or why.errno != errno.EACCES:  # what is closed to us there, was not written by us
+            scanner.not_read(str(folder), why)
         return []
+    return [] if shared and any(path.name in OTHERS for path in found) else found
 
 
 def _target(scanner: Scanner, link: Path) -> bytes:

@@ -9,7 +9,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -92,6 +92,19 @@ def in_places(places: Sequence[Place]) -> Plant:
         finally:
             for path in put:
                 path.unlink(missing_ok=True)
+
+    return plant
+
+
+def left_by_others(words: Mapping[tuple[str, Secret], str]) -> Plant:
+    """Words that somebody else left: each by its name, and the beginning of the path on which it must be found."""
+
+    @contextlib.contextmanager
+    def plant(control: Control) -> Iterator[None]:
+        for (name, word), where in words.items():
+            control.canaries.append(Canary(f"control.{name}", (word,)))
+            control.planted.append(Planted(f"control.{name}", "utf-8", where))
+        yield
 
     return plant
 

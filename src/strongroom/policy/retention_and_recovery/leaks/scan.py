@@ -116,7 +116,7 @@ def main() -> int:
 def _packed(request: Request) -> bytes:
     told = {
         "canaries": [[c.id, [text.text() for text in c.texts]] for c in request.canaries],
-        "places": [[p.id, str(p.path), p.since] for p in request.places],
+        "places": [[p.id, str(p.path), p.since, p.shared, p.uids] for p in request.places],
         "left_out": [[str(each.path), each.reason] for each in request.left_out],
         "processes": list(request.processes),
         "limits": request.limits,
@@ -127,7 +127,9 @@ def _packed(request: Request) -> bytes:
 def _unpacked(told: dict[str, Any]) -> Request:
     return Request(
         canaries=tuple(Canary(id_, tuple(Secret(text) for text in texts)) for id_, texts in told["canaries"]),
-        places=tuple(Place(id_, Path(path), since) for id_, path, since in told["places"]),
+        places=tuple(
+            Place(id_, Path(path), since, shared, tuple(uids)) for id_, path, since, shared, uids in told["places"]
+        ),
         left_out=tuple(LeftOut(Path(path), reason) for path, reason in told["left_out"]),
         processes=tuple(told["processes"]),
         limits=told["limits"],
