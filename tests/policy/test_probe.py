@@ -92,9 +92,11 @@ def test_an_old_one_is_forgotten_by_the_rules_of_every_order(probed: House) -> N
 
 
 def test_its_words_stand_in_no_column_and_each_is_long_enough_to_mean_a_leak(probed: House) -> None:
-    from strongroom.policy.retention_and_recovery.probe import canaries
+    from strongroom.formats import probe_words
+    from strongroom.policy.retention_and_recovery.probe import known
 
-    words = {word.text() for texts in canaries().values() for word in texts}
+    words = {word.text() for ref in known() for word in probe_words.rare(ref).values()}
+    assert words
     assert all(len(word) >= 10 for word in words)
     columns = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public' AND data_type IN ('text', 'character varying')"
     with connection.cursor() as cursor:

@@ -1,5 +1,6 @@
 """The main job end to end on the simulated marketplace, through the real processes, then a report of what is true."""
 
+import json
 import re
 import shutil
 import tempfile
@@ -33,6 +34,9 @@ PAPER_WITHIN: Final = 15.0
 ON_SCREEN: Final = frozenset(purpose for purpose, opens in OPENS.items() if Peer.WEB in opens.peers) - {
     Purpose.TRACKING
 }
+LEAK_FIGURES: Final = (
+    "files_scanned", "bytes_scanned", "needles", "found", "positive_control_found", "positive_control_planted",
+)  # fmt: skip
 CODE: Final = re.compile(r">([0-9A-Z]{5}-[0-9A-Z]{5})</a>")
 
 
@@ -127,20 +131,36 @@ def _report(rehearsal: Rehearsal) -> dict[str, Any]:
         "erased": {"orders": kinds[Kind.ORDER_ERASED], "day_keys": kinds[Kind.KEY_DESTROYED]},
         "carried": kinds[Kind.CARRIED],
         "journal": tree,
-        "leaks": None,
+        "leaks": found_by_the_last_search(rehearsal),
     }
 
 
+def found_by_the_last_search(rehearsal: Rehearsal) -> dict[str, int | str] | None:
+    """What the search of every file for the probe's words found when it last ran (RR-4), and in a word; DESIGN 9."""
+    with _auditor(rehearsal) as connection:
+        row = connection.execute(
+            "SELECT outcome, seen FROM run WHERE check_id = 'RR-4.scan' AND ended_at IS NOT NULL"
+            " ORDER BY began_at DESC LIMIT 1"
+        ).fetchone()
+    if row is None:
+        return None
+    seen = json.loads(row[1] or "{}")
+    return {"outcome": row[0], **{name: seen[name] for name in LEAK_FIGURES if name in seen}}
+
+
 def _orders(rehearsal: Rehearsal) -> dict[str, int]:
-    running = rehearsal.running
-    parameters = database_roles.connect_as(running.admin, rehearsal.folders, "auditor", "strongroom")
-    with psycopg.connect(**parameters) as connection:
+    with _auditor(rehearsal) as connection:
         row = connection.execute(
             "SELECT count(*), count(*) FILTER (WHERE sealed_version IS NOT NULL), count(fulfilled_at),"
             " count(cancelled_at) FROM amazon_order WHERE account_id = 1"
         ).fetchone()
     received, sealed, fulfilled, cancelled = row or (0, 0, 0, 0)
     return {"received": received, "sealed": sealed, "fulfilled": fulfilled, "cancelled": cancelled}
+
+
+def _auditor(rehearsal: Rehearsal) -> psycopg.Connection[Any]:
+    running = rehearsal.running
+    return psycopg.connect(**database_roles.connect_as(running.admin, rehearsal.folders, "auditor", "strongroom"))
 
 
 def read_journal(journal: Path) -> tuple[Counter[Kind], dict[str, Any]]:

@@ -65,11 +65,6 @@ def known() -> list[uuid.UUID]:
     return list(Order.objects.filter(account_id=PROBES).order_by("-received_at").values_list("ref", flat=True))
 
 
-def canaries() -> dict[str, Secret]:
-    """What no file, log, page or answer may hold: the rare words of every probe that is still known, by its field."""
-    return {name: word for order in known() for name, word in probe_words.rare(order).items()}
-
-
 def keep() -> bool:
     """See to it that a probe opens; true where a new one was made. The worker's part, after each run of retention.
 

@@ -1,18 +1,17 @@
-"""The scan of a running installation, as a schedule or an administrator asks for it, with its positive control (RR-4).
+"""The scan of a running installation as an administrator asks for it, with its positive control (RR-4).
 
-Canaries are whoever's words went through it: synthetic probes, or an order that somebody placed under a made-up name.
+Canaries are whoever's words went through it: an order that somebody placed under a made-up name.
 """
 
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from strongroom.policy.clauses.controls import Verdict, failed, passed, unknown
 from strongroom.policy.retention_and_recovery.leaks import plants
 from strongroom.policy.retention_and_recovery.leaks.canaries import Canary
 from strongroom.policy.retention_and_recovery.leaks.places import LeftOut, Place, of_installation
 from strongroom.policy.retention_and_recovery.leaks.plants import Control, Plant
-from strongroom.policy.retention_and_recovery.leaks.report import LeakReport, State
+from strongroom.policy.retention_and_recovery.leaks.report import LeakReport
 from strongroom.policy.retention_and_recovery.leaks.scan import Request, Stream, scan_installation
 
 
@@ -32,23 +31,3 @@ def scan_running(
     with plants.all_of(control, sinks):
         request = Request((*canaries, *control.canaries), where, tuple(left_out), tuple(pids))
         return scan_installation(request, planted=control.planted, streams=streams, user=user)
-
-
-def verdict(report: LeakReport) -> Verdict:
-    """The scan's word as a check's."""
-    seen: dict[str, int | str] = {
-        "files": report.files_scanned, "bytes": report.bytes_scanned, "needles": report.needles,
-        "found": len(report.found), "planted": report.planted, "planted and found": report.planted - len(report.missed),
-        "not read": len(report.unknown),
-    }  # fmt: skip
-    match report.state:
-        case State.LEAK:
-            where = report.found[0].path.partition("!")[0]
-            return failed(
-                f"Canaries were found in {len({hit.path for hit in report.found})} places; first {where}.", **seen
-            )
-        case State.INVALID:
-            return unknown(f"The scan missed {len(report.missed)} of its own plants, so it proves nothing.", **seen)
-        case State.UNKNOWN:
-            return unknown(f"{len(report.unknown)} places could not be looked into.", **seen)
-    return passed(f"No canary in {report.files_scanned:,} files; all {report.planted} plants were found.", **seen)
