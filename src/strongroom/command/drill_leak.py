@@ -19,8 +19,8 @@ from strongroom.installation.problems import CannotStart
 from strongroom.policy.retention_and_recovery.leaks import database
 from strongroom.policy.retention_and_recovery.leaks.canaries import Canary
 from strongroom.policy.retention_and_recovery.leaks.engine import NoEngine
-from strongroom.policy.retention_and_recovery.leaks.nightly import scan_running
 from strongroom.policy.retention_and_recovery.leaks.places import LeftOut, others_in
+from strongroom.policy.retention_and_recovery.leaks.running import scan_running
 from strongroom.policy.retention_and_recovery.leaks.scan import ScanFailed
 from strongroom.rehearsal import leak_drill
 from strongroom.rehearsal.installation import Rehearsal

@@ -30,7 +30,7 @@ LOGS: Final = frozenset({"logs", "journal", "system journal"})
 SPOOLS: Final = (Path("/var/spool/cups"),)
 SYSTEM_JOURNAL: Final = (Path("/var/log/journal"), Path("/run/log/journal"))
 FAILED: Final = 5
-POLITE: Final = 10
+POLITE: Final = 5
 
 
 @dataclass(frozen=True)
