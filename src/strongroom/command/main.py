@@ -66,10 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one 
     except BrokenPipeError:
         return 1
     except OSError as problem:
-        _say(
-            f"{problem.filename or 'A file'} cannot be used: {problem.strerror}.\nName another, or start as another user."
-        )
-        return 1
+        return _without(problem)
     except KeyboardInterrupt:
         return 130
 
@@ -81,6 +78,14 @@ def _name_the_folder_anywhere(commands: Any, where: str) -> None:
         for action in parser._actions:  # noqa: SLF001 - argparse offers no other way to a parser's own commands
             if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
                 _name_the_folder_anywhere(action, where)
+
+
+def _without(problem: OSError) -> int:
+    """A file that somebody named is told by its name; anything else is a fault of ours, and shown whole."""
+    if problem.filename is None:
+        raise problem
+    _say(f"{problem.filename} cannot be used: {problem.strerror}.\nName another, or start as another user.")
+    return 1
 
 
 def _say(words: str) -> None:
