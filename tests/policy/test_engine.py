@@ -122,10 +122,25 @@ def test_a_silent_sweeper_is_an_alarm_told_by_whoever_still_runs(house: House) -
     from strongroom.policy.obligations.sweeper import SWEEPER, lost, tell_lost
 
     sweep()
+    since = house.now()
     assert not lost([SWEEPER], house.now())
     house.step(600)
-    assert tell_lost([SWEEPER]) == [SWEEPER]
+    assert tell_lost([SWEEPER], since=since) == [SWEEPER]
     assert Alarm.objects.filter(account_id=0, kind="watch lost", closed_at__isnull=True).exists()
+
+
+def test_a_watch_that_fell_silent_while_nobody_ran_has_five_minutes_to_come_back(house: House) -> None:
+    from strongroom.policy.logging_and_monitoring.models import Alarm
+    from strongroom.policy.obligations.sweeper import tell_lost
+
+    begun = house.now()
+    assert not tell_lost(["test watch"], since=begun)
+    house.step(299)
+    assert not tell_lost(["test watch"], since=begun)
+    before = Alarm.objects.filter(kind="watch lost", closed_at__isnull=True).count()
+    house.step(2)
+    assert tell_lost(["test watch"], since=begun)
+    assert Alarm.objects.filter(kind="watch lost", closed_at__isnull=True).count() == before + 1
 
 
 def test_a_deadline_of_retention_moves_earlier_only_whoever_asks(house: House, owner: psycopg.Connection[Any]) -> None:

@@ -158,7 +158,7 @@ def test_a_proposal_waits_for_everybody_but_its_proposer(office: Post, guard: So
     with as_website(house):
         manager = Somebody("manager")
         proposal = approvals.propose(
-            kind=ApprovalKind.RESIDUAL, subject="x", content={"a": "b"}, reason="Because it is small", by=manager.row
+            kind=ApprovalKind.EXCEPTION, subject="x", content={"a": "b"}, reason="Because it is small", by=manager.row
         )
     office.teller(source).round(MAIL_ONLY)
     told = [mail for mail in office.server.box.mails if str(proposal.pk) in mail.text]

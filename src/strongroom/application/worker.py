@@ -99,6 +99,7 @@ class Worker:
         self._retention = Retention()
         self._clients: dict[int, Client] = {}
         self._received_at: datetime | None = None
+        self._watching_since: datetime | None = None
         self._kept_at: datetime | None = None
         self._said: dict[str, float] = {}
         self._sender = sender
@@ -171,6 +172,8 @@ class Worker:
             seen = -1
             while not stop.is_set():
                 steps = self._seen_steps
+                if steps != seen:
+                    self._watching_since = None
                 if steps != seen and self._guarded(self._watch_once):
                     seen = self._watched_steps = steps
                     self._after_watch(steps)
@@ -187,10 +190,11 @@ class Worker:
     def _watch_once(self) -> None:
         """What is late is said first; then what it makes of clauses."""
         now = definitions.now()
+        self._watching_since = self._watching_since or now
         sweeper.sweep()
         duties.keep_open()
         owners.end_exceptions()
-        sweeper.tell_lost([runs.CHECKS])
+        sweeper.tell_lost([runs.CHECKS], since=self._watching_since)
         open_cases()
         if self._checked_steps == self._clock.steps():
             wall.note_turns(wall.read(self._controls))

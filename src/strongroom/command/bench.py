@@ -11,11 +11,13 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from strongroom.command.installed import show
+from strongroom.command.drill import a_rehearsal
+from strongroom.command.installed import show, tell
 from strongroom.formats import sealed
 from strongroom.formats.parts import Part
 from strongroom.formats.sealed import Contents, Day, Place
 from strongroom.formats.secret import Secret
+from strongroom.rehearsal import benches
 
 FIELDS: Final = {
     "name": Secret("Orla Pennifold"), "line1": Secret("17 Old Mill Lane"), "line2": Secret("Flat 2A"),
@@ -26,14 +28,39 @@ ROUNDS: Final = 5
 
 
 def add(commands: Any) -> None:
-    parser = commands.add_parser("bench", help="seal")
-    parser.add_argument("name", choices=("seal",), help="seal: fresh key, AES-256-GCM, wrap; one core")
-    parser.add_argument("--sizes", default="20000", help="how many parts, several by commas")
-    parser.add_argument("--json", action="store_true")
-    parser.set_defaults(run=_bench)
+    parser = commands.add_parser("bench", help="seal, wall")
+    names = parser.add_subparsers(dest="name", required=True)
+    seal = names.add_parser("seal", help="fresh key, AES-256-GCM, wrap; one core")
+    seal.add_argument("--sizes", default="20000", help="how many parts, several by commas")
+    seal.add_argument("--json", action="store_true")
+    seal.set_defaults(run=_sealing)
+    wall = names.add_parser("wall", help="the wall and the sweeper over many rows, in a rehearsal of its own")
+    wall.add_argument("--orders", type=int, default=1_000_000)
+    wall.add_argument("--obligations", type=int, default=50_000, help="open deadlines")
+    wall.add_argument("--runs", type=int, default=1_000_000, help="runs of checks")
+    wall.add_argument("--json", action="store_true")
+    wall.set_defaults(run=_wall)
 
 
-def _bench(options: argparse.Namespace) -> int:
+def _wall(options: argparse.Namespace) -> int:
+    with a_rehearsal(options) as rehearsal:
+        data = benches.wall.run(
+            rehearsal, orders=options.orders, obligations=options.obligations, runs=options.runs, say=tell
+        )
+    lines = [
+        f"{name:8} p50 {times['p50_ms']:>7} ms, p95 {times['p95_ms']:>7} ms" for name, times in data["pages"].items()
+    ]
+    sweep = data["sweep"]
+    lines += [
+        f"sweep    {sweep['quiet_ms']} ms with nothing due; {sweep['all_passed_ms']} ms for {sweep['passed']:,}",
+        f"limit    {sweep['limit_ms']} ms to read all deadlines in the database",
+        f"limit    {data['limit_ms']} ms for the wall's rows alone; wall / limit: {data['ratios']['wall / limit']}",
+    ]
+    show(data | _machine(), "\n".join(lines), as_json=options.json)
+    return 0
+
+
+def _sealing(options: argparse.Namespace) -> int:
     rows = [_seal(int(size)) for size in options.sizes.split(",")]
     last = rows[-1]
     ratio = round(last["parts_per_second"] / last["limit_per_second"], 3)
@@ -43,9 +70,7 @@ def _bench(options: argparse.Namespace) -> int:
             "limit": ratio,
             "tink_envelope": None, "aws_encryption_sdk": None, "django_fernet": None,
         },
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "commit": _commit(),
-    }  # fmt: skip
+    } | _machine()  # fmt: skip
     lines = [
         f"{row['parts']:>9,} parts of {row['bytes']} bytes: {row['parts_per_second']:>9,} sealed a second, "
         f"{row['with_encoding_per_second']:>9,} with JSON and padding; bare AES-256-GCM of the same bytes "
@@ -93,6 +118,14 @@ def _seconds(work: Callable[[], None]) -> float:
     began = time.process_time()
     work()
     return time.process_time() - began
+
+
+def _machine() -> dict[str, Any]:
+    """On what it was measured."""
+    return {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "commit": _commit(),
+    }
 
 
 def _commit() -> str | None:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ def _sabotage(options: argparse.Namespace) -> int:
     if not chosen:
         known = sorted({each.clause for each in drill.all_sabotage()})
         raise CannotStart("There is no sabotage of these clauses.", f"Known are {', '.join(known)}.")
-    with _rehearsal(options) as rehearsal, Watchman(rehearsal) as watchman:
+    with a_rehearsal(options) as rehearsal, Watchman(rehearsal) as watchman:
         results = drill.run(rehearsal, watchman, chosen, tell)
     rows = [result.row() for result in results]
     bad = [result for result in results if not result.skipped and not (result.turned and result.mended)]
@@ -59,9 +60,9 @@ def _word(result: drill.Result) -> str:
 
 
 @contextmanager
-def _rehearsal(options: argparse.Namespace) -> Iterator[Rehearsal]:
+def a_rehearsal(options: argparse.Namespace) -> Iterator[Rehearsal]:
     """A rehearsal with a few days of business and an office that did its duties."""
-    folder = options.data or Path(tempfile.mkdtemp(prefix="strongroom-drill-"))
+    folder = options.data or Path(tempfile.mkdtemp(prefix="strongroom-rehearsal-"))
     if (folder / "keys").exists():
         raise CannotStart(f"{folder} is not empty.", "A drill starts from an empty folder; name another with --data.")
     folder.mkdir(parents=True, exist_ok=True)
@@ -71,6 +72,8 @@ def _rehearsal(options: argparse.Namespace) -> Iterator[Rehearsal]:
             rehearsal.step(6 * 3600)
         rehearsal.keep_office()
         yield rehearsal
+    if options.data is None:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _free_port() -> int:

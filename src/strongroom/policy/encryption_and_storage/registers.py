@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
 
@@ -18,9 +18,10 @@ from strongroom.formats.refused import Refused
 from strongroom.policy import definitions
 from strongroom.policy.clauses.permissions import Permission
 from strongroom.policy.encryption_and_storage.models import Equipment, Link, Place, Printer, Threat
+from strongroom.policy.least_privilege import approvals
 from strongroom.policy.least_privilege.actions import reference_of
 from strongroom.policy.least_privilege.gate import require
-from strongroom.policy.least_privilege.models import Person
+from strongroom.policy.least_privilege.models import Approval, ApprovalKind, Person
 from strongroom.policy.logging_and_monitoring import journal
 
 NOT_RECORDED: Final = "not recorded yet"
@@ -119,20 +120,42 @@ def places() -> list[str]:
 
 
 @transaction.atomic
-def record_threat(*, subject: str, words: str, control: str, residual: str, accept: bool, by: Person) -> Threat:
-    """What could happen and what is done about it. Without a control somebody accepts the residual by name."""
+def record_threat(
+    *, subject: str, words: str, control: str, residual: str, accept: bool, by: Person
+) -> Threat | Approval:
+    """What could happen and what is done about it. Where nothing is, two people accept what is left: a proposal."""
     require(Permission.REGISTERS_MANAGE, of=by)
     if not words.strip() or not (control.strip() or (accept and residual.strip())):
-        raise Refused("GS-2", "Say what could happen, and what is done about it; or accept what is left, in words.")
+        raise Refused("GS-2", "Say what could happen, and what is done about it; or propose to accept what is left.")
     definitions.refuse_personal(f"{words}\n{control}\n{residual}")
+    if not control.strip():
+        return approvals.propose(
+            kind=ApprovalKind.RESIDUAL, subject=subject, content=_left(subject, words.strip(), residual.strip()),
+            reason="Nothing is done about it; what is left is accepted.", by=by,
+        )  # fmt: skip
+    return _keep_threat(by, subject, words=words.strip(), control=control.strip(), residual=residual.strip())
+
+
+@transaction.atomic
+def accept_residual(*, approval: Approval, by: Person) -> Threat:
+    """What two people accepted: the threat stands with what is left, and who accepted it."""
+    content = approvals.content_of(approval)
+    left = _left(content["subject"], content["words"], content["residual"])
+    approvals.use(id_=approval.pk, kind=ApprovalKind.RESIDUAL, content=left, by=reference_of(by))
+    return _keep_threat(
+        by, left["subject"], words=left["words"], control="", residual=left["residual"], accepted_by=by.pk
+    )
+
+
+def _left(subject: str, words: str, residual: str) -> dict[str, str]:
+    """What two people decide about a threat without a control."""
+    return {"subject": subject, "words": words, "residual": residual}
+
+
+def _keep_threat(by: Person, subject: str, **what: Any) -> Threat:
     now = definitions.now()
-    row, _ = Threat.objects.update_or_create(
-        subject=subject,
-        defaults={
-            "words": words.strip(), "control": control.strip(), "residual": residual.strip(),
-            "accepted_by": by.pk if accept else None, "recorded_at": now, "reviewed_at": now,
-        },
-    )  # fmt: skip
+    kept = {"accepted_by": None, **what, "recorded_at": now, "reviewed_at": now}
+    row, _ = Threat.objects.update_or_create(subject=subject, defaults=kept)
     journal.record(Kind.THREAT_RECORDED, by=reference_of(by))
     return row
 

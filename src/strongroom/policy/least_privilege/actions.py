@@ -10,8 +10,9 @@ from strongroom.formats.refused import Refused
 from strongroom.formats.secret import Secret
 from strongroom.policy import definitions
 from strongroom.policy.clauses.permissions import Permission
+from strongroom.policy.least_privilege import approvals
 from strongroom.policy.least_privilege.gate import require
-from strongroom.policy.least_privilege.models import EndReason, Grant, Person, Reason
+from strongroom.policy.least_privilege.models import Approval, ApprovalKind, EndReason, Grant, Person, Reason
 from strongroom.policy.least_privilege.roles import ROLES, Role
 from strongroom.policy.logging_and_monitoring import journal, references
 
@@ -68,26 +69,46 @@ def propose_grant(*, person: Person, role: Role, reason: Reason, by: Person) -> 
     now, me = definitions.now(), reference_of(by)
     try:
         with transaction.atomic():
+            _end_too_old(person, role, me)
             grant = Grant(person=person, role=role, reason=reason, granted_at=now, granted_by=by)
+            others = approvers(besides=(by.pk, person.pk))
+            if others:
+                grant.approval = approvals.propose(
+                    kind=ApprovalKind.GRANT, subject=role.value, content=_content(grant), reason=reason.words, by=by,
+                    about=person,
+                )  # fmt: skip
             grant.save(force_insert=True)
             _journal(Kind.GRANT_PROPOSED, grant, me)
-            if not approvers(besides=(by.pk, person.pk)):
-                _approve(grant, by)
+            if not others:
+                _put_in_force(grant, by)
     except IntegrityError:
         raise Refused("LP-1", "This person has that role already, or it waits for approval.") from None
     return grant
 
 
+@transaction.atomic
 def approve_grant(*, grant: Grant, by: Person) -> None:
     """The second pair of eyes: neither who proposed it nor whom it is for (LP-1)."""
-    require(Permission.PEOPLE_APPROVE, of=by)
-    if by.pk in (grant.granted_by_id, grant.person_id):
-        raise Refused("LP-1", "Somebody else approves this: not who proposed it, and not whom it is for.")
-    with transaction.atomic():
-        locked = Grant.objects.select_for_update().get(pk=grant.pk)
-        if locked.approved_at is not None or locked.ended_at is not None:
-            raise Refused("LP-1", "This proposal is decided already.")
-        _approve(locked, by)
+    if grant.approval_id is None:
+        require(Permission.PEOPLE_APPROVE, of=by)
+        raise Refused("LP-1", "This proposal is decided already.")
+    use_grant(approval=approvals.approve(id_=grant.approval_id, by=by), by=by)
+
+
+@transaction.atomic
+def use_grant(*, approval: Approval, by: Person) -> None:
+    """Put the approved role in force. Raises `Refused` for any other than was proposed."""
+    grant = Grant.objects.select_for_update().get(approval=approval)
+    if grant.ended_at is not None:
+        raise Refused("LP-1", "This proposal is decided already.")
+    approvals.use(id_=approval.pk, kind=ApprovalKind.GRANT, content=_content(grant), by=reference_of(by))
+    _put_in_force(grant, by)
+
+
+@transaction.atomic
+def decline_grant(*, approval: Approval, by: Person) -> None:
+    """What was declined does not wait any more."""
+    end_grant(grant=Grant.objects.get(approval=approval), reason=EndReason.DECLINED, by=reference_of(by))
 
 
 @transaction.atomic
@@ -98,6 +119,8 @@ def end_grant(*, grant: Grant, reason: EndReason, by: bytes) -> None:
     now = definitions.now()
     if Grant.objects.filter(pk=grant.pk, ended_at__isnull=True).update(ended_at=now, end_reason=reason):
         _journal(Kind.GRANT_ENDED, grant, by, reason)
+        if grant.approval_id is not None:
+            approvals.lapse(id_=grant.approval_id, by=by)
 
 
 def keep_an_administrator(*, besides: int) -> None:
@@ -158,7 +181,19 @@ def wall_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _approve(grant: Grant, by: Person) -> None:
+def _content(grant: Grant) -> approvals.Content:
+    """What two people decide about a role."""
+    return {"person": grant.person_id, "role": str(grant.role), "reason": int(grant.reason)}
+
+
+def _end_too_old(person: Person, role: Role, by: bytes) -> None:
+    """A proposal that nobody approved in time does not stand in the way of the next."""
+    old = Grant.objects.proposed().filter(person=person, role=role, approval__expires_at__lte=definitions.now())
+    for grant in old.select_for_update(of=("self",)):
+        end_grant(grant=grant, reason=EndReason.TOO_OLD, by=by)
+
+
+def _put_in_force(grant: Grant, by: Person) -> None:
     grant.approved_at, grant.approved_by = definitions.now(), by
     grant.save(update_fields=["approved_at", "approved_by"])
     _journal(Kind.ROLE_GRANTED, grant, reference_of(by))

@@ -17,21 +17,28 @@ from strongroom.formats.leaf import Fact, Kind
 from strongroom.formats.refused import Refused
 from strongroom.policy import definitions
 from strongroom.policy.clauses.permissions import Permission
-from strongroom.policy.least_privilege.actions import reference_of
 from strongroom.policy.least_privilege.gate import require
 from strongroom.policy.least_privilege.models import Approval, ApprovalKind, Person
-from strongroom.policy.logging_and_monitoring import journal
+from strongroom.policy.logging_and_monitoring import journal, references
 
 LIVES: Final = timedelta(days=7)
 """A proposal that nobody approved, or an approval that nobody used, is void after this."""
+
+PROPOSES: Final = {
+    ApprovalKind.GRANT: Permission.PEOPLE_MANAGE, ApprovalKind.RESIDUAL: Permission.REGISTERS_MANAGE
+}  # fmt: skip
+GIVES: Final = {ApprovalKind.GRANT: Permission.PEOPLE_APPROVE}
+"""The kinds with a permission of their own; every other asks for that of approvals."""
 
 Content = Mapping[str, Any]
 
 
 @transaction.atomic
-def propose(*, kind: ApprovalKind, subject: str, content: Content, reason: str, by: Person) -> Approval:
+def propose(
+    *, kind: ApprovalKind, subject: str, content: Content, reason: str, by: Person, about: Person | None = None
+) -> Approval:
     """Propose something for a reason. Raises `Refused` where the reason is empty or names anybody."""
-    require(Permission.APPROVALS_PROPOSE, of=by)
+    require(PROPOSES.get(kind, Permission.APPROVALS_PROPOSE), of=by)
     if not reason.strip():
         raise Refused("LP-1", "Say why: whoever approves must be able to judge it.")
     definitions.refuse_personal(reason)
@@ -39,7 +46,7 @@ def propose(*, kind: ApprovalKind, subject: str, content: Content, reason: str, 
     now = definitions.now()
     proposal = Approval(
         id=definitions.reference(), kind=kind, subject=subject, content=text, digest=digest(content), reason=reason,
-        proposed_by=by, proposed_at=now, expires_at=now + LIVES,
+        about=about, proposed_by=by, proposed_at=now, expires_at=now + LIVES,
     )  # fmt: skip
     proposal.save(force_insert=True)
     _journal(Kind.APPROVAL_PROPOSED, proposal, by)
@@ -50,12 +57,12 @@ def propose(*, kind: ApprovalKind, subject: str, content: Content, reason: str, 
 def approve(*, id_: uuid.UUID, by: Person) -> Approval:
     """The second pair of eyes. The page asks for a recent factor before; the same person never approves their own.
 
-    Raises `Refused` for the proposer, for a proposal that is decided or too old, and without the permission.
+    Raises `Refused` for the proposer, for whom it is for, where it is decided or too old, and without the permission.
     """
-    require(Permission.APPROVALS_GIVE, of=by)
     proposal = Approval.objects.select_for_update().get(pk=id_)
-    if proposal.proposed_by_id == by.pk:
-        raise Refused("LP-1", "Somebody else approves this: not who proposed it, in whichever browser.")
+    require(gives(proposal), of=by)
+    if by.pk in (proposal.proposed_by_id, proposal.about_id):
+        raise Refused("LP-1", "Somebody else approves this: not who proposed it, in any browser, nor whom it is for.")
     _refuse_decided(proposal)
     proposal.approved_by, proposal.approved_at = by, definitions.now()
     proposal.save(update_fields=["approved_by", "approved_at"])
@@ -68,11 +75,27 @@ def decline(*, id_: uuid.UUID, by: Person) -> None:
     """It is not done; whoever proposed it may take it back the same way."""
     proposal = Approval.objects.select_for_update().get(pk=id_)
     if proposal.proposed_by_id != by.pk:
-        require(Permission.APPROVALS_GIVE, of=by)
+        require(gives(proposal), of=by)
     _refuse_decided(proposal)
     proposal.declined_by, proposal.declined_at = by, definitions.now()
     proposal.save(update_fields=["declined_by", "declined_at"])
     _journal(Kind.APPROVAL_DECLINED, proposal, by)
+
+
+@transaction.atomic
+def lapse(*, id_: uuid.UUID, by: bytes) -> None:
+    """What it was about ended before anybody decided: nobody is asked any more."""
+    now = definitions.now()
+    waiting = Approval.objects.filter(pk=id_, approved_at__isnull=True, declined_at__isnull=True)
+    if waiting.update(declined_at=now):
+        proposal = Approval.objects.get(pk=id_)
+        facts = {Fact.APPROVAL: proposal.pk.bytes, Fact.HASH: bytes(proposal.digest)}
+        journal.record(Kind.APPROVAL_DECLINED, by=by, facts=facts)
+
+
+def gives(proposal: Approval) -> Permission:
+    """What a person must be allowed to do to decide this."""
+    return GIVES.get(ApprovalKind(proposal.kind), Permission.APPROVALS_GIVE)
 
 
 def use(*, id_: uuid.UUID, kind: ApprovalKind, content: Content, by: bytes) -> Approval:
@@ -118,6 +141,5 @@ def _refuse_decided(proposal: Approval) -> None:
 
 
 def _journal(kind: Kind, proposal: Approval, by: Person) -> None:
-    journal.record(
-        kind, by=reference_of(by), facts={Fact.APPROVAL: proposal.pk.bytes, Fact.HASH: bytes(proposal.digest)}
-    )
+    by_reference = references.of_person(by.pk, definitions.now())
+    journal.record(kind, by=by_reference, facts={Fact.APPROVAL: proposal.pk.bytes, Fact.HASH: bytes(proposal.digest)})

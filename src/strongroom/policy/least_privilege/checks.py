@@ -1,5 +1,7 @@
 """What shows that everybody may do what was approved and no more: here, in the journal, and in the database (LP-1)."""
 
+import hashlib
+import json
 from collections import Counter
 from datetime import timedelta
 from typing import Final
@@ -23,6 +25,12 @@ WHERE e.account_id = 0 AND e.kind IN (%s, %s) ORDER BY l.index NULLS LAST, e.at
 """Roles given and ended, in the tree's order."""
 IN_FORCE: Final = "SELECT person_id, role FROM role_grant WHERE approved_at IS NOT NULL AND ended_at IS NULL"
 
+APPROVED: Final = """
+SELECT g.person_id, g.role, g.reason, g.granted_by_id, g.approved_by_id, a.content, a.approved_by_id, a.digest
+FROM role_grant g LEFT JOIN approval a ON a.id = g.approval_id AND a.kind = 'grant' AND a.used_at IS NOT NULL
+WHERE g.approved_at IS NOT NULL AND g.ended_at IS NULL
+"""
+
 Given = tuple[int, str]
 """Whom a role was given to, and which."""
 
@@ -45,6 +53,31 @@ def roles_in_force_are_those_of_the_journal(look: Look) -> Verdict:
     if loose:
         return failed(f"{loose:,} roles rest on entries that do not stand in the journal's tree.", **seen, loose=loose)
     return passed(f"{rows.total():,} roles are in force, each given by an entry in the journal's tree.", **seen)
+
+
+def roles_rest_on_approvals(look: Look) -> Verdict:  # noqa: ARG001 - it looks at rows only
+    """Every role that another than its proposer put in force has its own approval, used, of exactly that role."""
+    rows = asking.rows(APPROVED)
+    alone = sum(by is None or by == proposer for _, _, _, proposer, by, *_ in rows)
+    wrong = sum(not _rests(*row) for row in rows)
+    seen = {"roles": len(rows), "given alone": alone, "wrong": wrong}
+    if wrong:
+        return failed(f"Roles in force that no second person approved as they stand: {wrong:,}.", **seen)
+    if not rows:
+        return unknown("Nobody has a role yet: not even the first administrator.", **seen)
+    return passed(f"{len(rows):,} roles; {alone:,} given by one alone, each other approved by a second.", **seen)
+
+
+def _rests(
+    person: int, role: str, reason: int, proposer: int | None, by: int | None, content: str | None,
+    approver: int | None, digest: bytes | None,
+) -> bool:  # fmt: skip
+    """Whether one role stands as it was approved; one given alone needs nobody."""
+    if by is None or by == proposer:
+        return True
+    if content is None or digest is None or hashlib.sha256(content.encode()).digest() != bytes(digest):
+        return False
+    return by == approver and json.loads(content) == {"person": person, "role": role, "reason": reason}
 
 
 def database_roles_are_as_meant(look: Look) -> Verdict:  # noqa: ARG001 - it looks at the catalogue only
@@ -105,6 +138,12 @@ CHECKS: Final = (
         passes="Every role in force was given by an entry of the journal that nobody altered.",
         fails="Somebody has a role that no entry gives, or lost one that no entry ends.",
         run=roles_in_force_are_those_of_the_journal,
+    ),
+    Check(
+        "LP-1.approvals",
+        passes="Every role in force was approved by a second person, or is shown as given by one alone.",
+        fails="A role is in force that a second person did not approve as it stands.",
+        run=roles_rest_on_approvals,
     ),
     Check(
         "LP-1.database",

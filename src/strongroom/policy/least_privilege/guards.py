@@ -12,7 +12,9 @@ GUARDS: Final = (
     Guard(
         "LP-1", "A role is proposed by one and approved by another, is ended and never deleted, and is given once",
         (
-            "policy.least_privilege.actions:approve_grant", "db:approval_is_by_somebody_else",
+            "policy.least_privilege.actions:approve_grant", "policy.least_privilege.approvals:use",
+            "db:approval_is_by_somebody_else", "db:approval_is_not_by_whom_it_is_for",
+            "db:grant_by_another_has_an_approval",
             "db:role_grant_is_not_deleted", "db:grant_is_given_once", "db:grant_role_is_known",
         ),
     ),

@@ -116,6 +116,7 @@ class EndReason(IntEnum):
     MISTAKE = 25
     DECLINED = 26
     NEW_FACTORS = 27
+    TOO_OLD = 28
 
     @property
     def words(self) -> str:
@@ -130,43 +131,8 @@ END_WORDS = {
     EndReason.MISTAKE: "given by mistake",
     EndReason.DECLINED: "declined",
     EndReason.NEW_FACTORS: "all factors were replaced; approved anew",
+    EndReason.TOO_OLD: "nobody approved it in time",
 }
-
-
-class Grant(models.Model):
-    """A role proposed for a person, by whom, why and approved by whom; ended, never deleted.
-
-    Approved by its own proposer only while nobody else could: then it is shown as a deficiency (LP-1).
-    """
-
-    id = models.BigAutoField(primary_key=True)
-    person = models.ForeignKey(Person, models.PROTECT, related_name="grants")
-    role = models.CharField(max_length=20)
-    reason = models.SmallIntegerField(default=Reason.FIRST)
-    granted_at: "models.DateTimeField[datetime, datetime]" = models.DateTimeField()
-    granted_by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
-    approved_at = models.DateTimeField(null=True)
-    approved_by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
-    suspended_at = models.DateTimeField(null=True)
-    ended_at = models.DateTimeField(null=True)
-    end_reason = models.SmallIntegerField(null=True)
-
-    objects = Grants.as_manager()
-
-    class Meta:
-        db_table = "role_grant"
-        constraints = (
-            models.UniqueConstraint(
-                fields=["person", "role"], condition=models.Q(ended_at__isnull=True), name="grant_is_given_once"
-            ),
-            models.CheckConstraint(condition=models.Q(role__in=list(Role)), name="grant_role_is_known"),
-        )
-
-    @property
-    def is_self_approved(self) -> bool:
-        return self.approved_at is not None and (
-            self.approved_by_id is None or self.approved_by_id == self.granted_by_id
-        )
 
 
 class ApprovalKind(StrEnum):
@@ -177,7 +143,6 @@ class ApprovalKind(StrEnum):
     EXCEPTION = "exception"
     LATER = "later deadline"
     WITHDRAWAL = "withdrawn deadline"
-    DROP_LOGS = "drop logs"
     RESIDUAL = "accepted residual"
 
 
@@ -195,8 +160,9 @@ class Approvals(models.QuerySet["Approval"]):
 class Approval(models.Model):
     """A proposal with its hash, and the one other person who approved exactly that (DESIGN 1). Local table.
 
-    subject: what it is about, in the words of its kind. content: canonical JSON of the proposal; digest: its SHA-256.
-    The verb that needs it hashes what it is about to do: another hash is not approved.
+    subject: what it is about, in the words of its kind; about: the person whom it is for, who never approves it either.
+    content: canonical JSON of the proposal; digest: its SHA-256. The verb that needs it hashes what it is about to do:
+    another hash is not approved.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -205,6 +171,7 @@ class Approval(models.Model):
     content = models.TextField()
     digest = models.BinaryField()
     reason = models.CharField(max_length=300)
+    about = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
     proposed_by = models.ForeignKey(Person, models.PROTECT, related_name="+")
     proposed_at = models.DateTimeField()
     expires_at = models.DateTimeField()
@@ -224,6 +191,12 @@ class Approval(models.Model):
                 name="approval_is_by_somebody_else",
             ),
             models.CheckConstraint(
+                condition=models.Q(approved_by__isnull=True)
+                | models.Q(about__isnull=True)
+                | ~models.Q(approved_by=models.F("about")),
+                name="approval_is_not_by_whom_it_is_for",
+            ),
+            models.CheckConstraint(
                 condition=models.Q(approved_at__isnull=True, approved_by__isnull=True, used_at__isnull=True)
                 | models.Q(approved_at__isnull=False, approved_by__isnull=False, declined_at__isnull=True),
                 name="approval_is_given_before_it_is_used",
@@ -231,3 +204,48 @@ class Approval(models.Model):
             models.CheckConstraint(condition=models.Q(kind__in=list(ApprovalKind)), name="approval_kind_is_known"),
         )
         indexes = (models.Index(fields=["kind", "proposed_at"], name="approval_by_kind"),)
+
+
+class Grant(models.Model):
+    """A role proposed for a person, by whom, why and approved by whom; ended, never deleted.
+
+    It waits for its approval like everything that two people decide. Without one it was given at once by whoever could
+    ask nobody else: then it is shown as a deficiency (LP-1).
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    person = models.ForeignKey(Person, models.PROTECT, related_name="grants")
+    role = models.CharField(max_length=20)
+    reason = models.SmallIntegerField(default=Reason.FIRST)
+    granted_at: "models.DateTimeField[datetime, datetime]" = models.DateTimeField()
+    granted_by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
+    approved_at = models.DateTimeField(null=True)
+    approved_by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
+    suspended_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    end_reason = models.SmallIntegerField(null=True)
+    approval = models.OneToOneField(Approval, models.PROTECT, null=True, related_name="grant")
+
+    objects = Grants.as_manager()
+
+    class Meta:
+        db_table = "role_grant"
+        constraints = (
+            models.UniqueConstraint(
+                fields=["person", "role"], condition=models.Q(ended_at__isnull=True), name="grant_is_given_once"
+            ),
+            models.CheckConstraint(condition=models.Q(role__in=list(Role)), name="grant_role_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(approved_at__isnull=True)
+                | models.Q(approved_by__isnull=True)
+                | models.Q(approved_by=models.F("granted_by"))
+                | models.Q(approval__isnull=False),
+                name="grant_by_another_has_an_approval",
+            ),
+        )
+
+    @property
+    def is_self_approved(self) -> bool:
+        return self.approved_at is not None and (
+            self.approved_by_id is None or self.approved_by_id == self.granted_by_id
+        )

@@ -70,9 +70,13 @@ def lost(names: Iterable[str], now: datetime) -> list[str]:
 
 
 @transaction.atomic
-def tell_lost(names: Iterable[str]) -> list[str]:
-    """The dead man's alarm: raised by whoever still runs, once for each silence."""
-    silent = lost(names, definitions.now())
+def tell_lost(names: Iterable[str], *, since: datetime) -> list[str]:
+    """The dead man's alarm: raised by whoever still runs, once for each silence.
+
+    `since`: when the one who asks began to look. What fell silent while nobody ran has five minutes to come back.
+    """
+    now = definitions.now()
+    silent = lost(names, now) if now - since > SILENT else []
     for name in silent:
         raise_alarm(account=definitions.INSTALLATION, kind="watch lost", subject=_named(name), count=1)
     return silent

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from strongroom.policy import definitions
+from strongroom.policy.encryption_and_storage import registers
+from strongroom.policy.least_privilege import actions as roles
 from strongroom.policy.least_privilege import approvals
 from strongroom.policy.least_privilege.models import Approval, ApprovalKind, Person
 from strongroom.policy.obligations import actions, owners, versions
@@ -16,17 +18,31 @@ Carry = Callable[[Approval, Person], object]
 
 @dataclass(frozen=True)
 class Effect:
-    """The words of a kind, and what is carried out once it is approved; nothing where a person or process does it."""
+    """The words of a kind, what is done once it is approved, and what where it is declined."""
 
     words: str
-    carry_out: Carry | None
+    carry_out: Carry
+    give_up: Carry | None = None
 
 
 def carry_out(proposal: Approval, by: Person) -> None:
-    """Do what was approved, at once, where the kind says so."""
-    effect = EFFECTS[ApprovalKind(proposal.kind)].carry_out
+    """Do what was approved, at once."""
+    EFFECTS[ApprovalKind(proposal.kind)].carry_out(proposal, by)
+
+
+def give_up(proposal: Approval, by: Person) -> None:
+    """Do what follows from a no, where the kind says so."""
+    effect = EFFECTS[ApprovalKind(proposal.kind)].give_up
     if effect is not None:
         effect(proposal, by)
+
+
+def _grant(proposal: Approval, by: Person) -> object:
+    return roles.use_grant(approval=proposal, by=by)
+
+
+def _no_grant(proposal: Approval, by: Person) -> object:
+    return roles.decline_grant(approval=proposal, by=by)
 
 
 def _terms(proposal: Approval, by: Person) -> object:
@@ -47,18 +63,21 @@ def _withdrawal(proposal: Approval, by: Person) -> object:
     return actions.withdraw(obligation=_obligation(approvals.content_of(proposal)), approval=proposal, by=by)
 
 
+def _residual(proposal: Approval, by: Person) -> object:
+    return registers.accept_residual(approval=proposal, by=by)
+
+
 def _obligation(content: dict[str, Any]) -> Obligation:
     return Obligation.objects.open().get(account_id=int(content["account"]), id=content["obligation"])
 
 
 EFFECTS: Final = {
-    ApprovalKind.GRANT: Effect("a role for somebody", None),
+    ApprovalKind.GRANT: Effect("a role for somebody", _grant, _no_grant),
     ApprovalKind.TERMS: Effect("a new version of the policy", _terms),
     ApprovalKind.EXCEPTION: Effect("an exception from a promise", _exception),
     ApprovalKind.LATER: Effect("a later deadline", _later),
     ApprovalKind.WITHDRAWAL: Effect("a deadline withdrawn", _withdrawal),
-    ApprovalKind.DROP_LOGS: Effect("old logs dropped", None),
-    ApprovalKind.RESIDUAL: Effect("a residual risk accepted", None),
+    ApprovalKind.RESIDUAL: Effect("a residual risk accepted", _residual),
 }
 
 
@@ -78,6 +97,8 @@ def lines_of(proposal: Approval) -> list[tuple[str, str]]:
     content = approvals.content_of(proposal)
     if proposal.kind == ApprovalKind.TERMS:
         return _terms_lines(content)
+    if proposal.kind == ApprovalKind.GRANT and proposal.about is not None:
+        return [("person", proposal.about.name), ("role", str(content["role"])), ("why", proposal.reason)]
     return [(name, _said(value)) for name, value in content.items() if name != "account"]
 
 

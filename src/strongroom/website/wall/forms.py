@@ -98,4 +98,4 @@ class ThreatForm(forms.Form):
     words = forms.CharField(label="What could happen", max_length=300)
     control = forms.CharField(label="What is done about it", max_length=300, required=False)
     residual = forms.CharField(label="What is left", max_length=300, required=False)
-    accept = forms.BooleanField(label="I accept what is left", required=False)
+    accept = forms.BooleanField(label="Propose to accept what is left; a second person decides", required=False)

@@ -3,6 +3,7 @@
 import uuid
 from typing import Any, Final
 
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -167,7 +168,7 @@ def proposal(request: HttpRequest, id_: uuid.UUID) -> HttpResponse:
         "row": row, "words": effects.EFFECTS[row.kind].words, "state": state,  # type: ignore[index]
         "lines": effects.lines_of(row) if state == "waits" else [],
         "mine": row.proposed_by_id == _me(request).pk, "digest": bytes(row.digest).hex(),
-        "may_give": "approvals_give" in _may(request),
+        "may_give": approvals.gives(row) in _me(request).permissions(), "about_me": row.about_id == _me(request).pk,
     }  # fmt: skip
     return render(request, "wall/approval.html", shown)
 
@@ -175,8 +176,9 @@ def proposal(request: HttpRequest, id_: uuid.UUID) -> HttpResponse:
 @permission(Permission.APPROVALS_GIVE)
 @needs_recent_factor
 @require_POST
+@transaction.atomic
 def approve(request: HttpRequest, id_: uuid.UUID) -> HttpResponse:
-    """The second person's yes, and what follows from it at once."""
+    """The second person's yes, and what follows from it at once: both, or neither."""
     row = approvals.approve(id_=_proposal(id_).pk, by=_me(request))
     effects.carry_out(row, _me(request))
     return redirect("approval", id_)
@@ -184,8 +186,11 @@ def approve(request: HttpRequest, id_: uuid.UUID) -> HttpResponse:
 
 @permission(Permission.APPROVALS_READ)
 @require_POST
+@transaction.atomic
 def decline(request: HttpRequest, id_: uuid.UUID) -> HttpResponse:
-    approvals.decline(id_=_proposal(id_).pk, by=_me(request))
+    row = _proposal(id_)
+    approvals.decline(id_=row.pk, by=_me(request))
+    effects.give_up(row, _me(request))
     return redirect("approval", id_)
 
 
@@ -208,8 +213,8 @@ def record(request: HttpRequest, what: str) -> HttpResponse:
     verbs: dict[str, Any] = {
         "place": registers.record_place, "equipment": registers.add_equipment, "threat": registers.record_threat,
     }  # fmt: skip
-    verbs[what](**form.cleaned_data, by=_me(request))
-    return redirect("registers")
+    made = verbs[what](**form.cleaned_data, by=_me(request))
+    return redirect("approval", made.pk) if isinstance(made, Approval) else redirect("registers")
 
 
 def _register(request: HttpRequest, status: int = 200, **forms: Any) -> HttpResponse:
@@ -286,7 +291,7 @@ def _known(id_: str) -> str:
 
 
 def _proposal(id_: uuid.UUID) -> Approval:
-    found = Approval.objects.select_related("proposed_by", "approved_by", "declined_by").filter(pk=id_).first()
+    found = Approval.objects.select_related("proposed_by", "approved_by", "declined_by", "about").filter(pk=id_).first()
     if found is None:
         raise Http404
     return found

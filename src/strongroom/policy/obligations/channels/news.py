@@ -15,8 +15,8 @@ from django.db.models import Count, Min, Q
 from strongroom.policy import definitions
 from strongroom.policy.clauses import terms
 from strongroom.policy.clauses.clauses import clause as clause_of
-from strongroom.policy.clauses.permissions import Permission
-from strongroom.policy.least_privilege.models import Approval, Grant
+from strongroom.policy.least_privilege.approvals import gives
+from strongroom.policy.least_privilege.models import Approval
 from strongroom.policy.least_privilege.roles import Role
 from strongroom.policy.obligations import runs, sweeper
 from strongroom.policy.obligations.actions import KINDS, ObligationKind
@@ -232,23 +232,14 @@ WHO: Final[Mapping[ObligationKind, tuple[Role, ...]]] = dict.fromkeys(Obligation
 
 def approvals(seen: Seen) -> list[News]:
     """Proposals that wait for a second person, told to everybody who may be that person."""
-    found = [
+    return [
         News(
-            f"approval:{row.pk}", Event.APPROVAL_WAITS, f"A proposal waits for a second person: {row.kind}",
-            (f"Until {when(row.expires_at)}. Whoever proposed it cannot approve it.",), f"/approvals/{row.pk}/",
-            tuple(with_permission(Permission.APPROVALS_GIVE)), row.proposed_at,
-            besides=frozenset({row.proposed_by_id}), figures={"kind": row.kind},
+            f"approval:{row.pk}", Event.APPROVAL_WAITS, f"A second person is waited for: {row.kind} {row.subject}",
+            (f"Until {when(row.expires_at)}. Neither who proposed it nor whom it is for can approve it.",),
+            f"/approvals/{row.pk}/", tuple(with_permission(gives(row))), row.proposed_at,
+            besides=frozenset({row.proposed_by_id, row.about_id or 0}), figures={"kind": row.kind},
         )
         for row in Approval.objects.waiting(seen.now)
-    ]  # fmt: skip
-    return found + [
-        News(
-            f"grant:{row.pk}", Event.APPROVAL_WAITS, f"A role waits for a second person: {row.role}",
-            ("Neither who proposed it nor whom it is for can approve it.",), "/people/",
-            tuple(with_permission(Permission.PEOPLE_APPROVE)), row.granted_at,
-            besides=frozenset({row.person_id, row.granted_by_id or 0}), figures={"kind": "grant"},
-        )
-        for row in Grant.objects.proposed()
     ]  # fmt: skip
 
 
