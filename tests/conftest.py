@@ -11,6 +11,7 @@ import pytest
 from tests.house.running import House, running_house
 
 SKIPPED_FOR_PACKAGES: list[str] = []
+SKIPPED_FOR_MODELS: list[str] = []
 
 
 @pytest.fixture
@@ -33,15 +34,20 @@ def house() -> Iterator[House]:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    if report.skipped and isinstance(report.longrepr, tuple) and "needs the package" in report.longrepr[2]:
+    if not report.skipped or not isinstance(report.longrepr, tuple):
+        return
+    if "needs the package" in report.longrepr[2]:
         SKIPPED_FOR_PACKAGES.append(f"{report.nodeid}: {report.longrepr[2]}")
+    elif "are not beside the project" in report.longrepr[2]:
+        SKIPPED_FOR_MODELS.append(f"{report.nodeid}: {report.longrepr[2]}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if SKIPPED_FOR_PACKAGES:
-        terminalreporter.section("SKIPPED, because a system package is absent", red=True)
-        for line in SKIPPED_FOR_PACKAGES:
-            terminalreporter.write_line(line)
+    for what, skipped in (("a system package is", SKIPPED_FOR_PACKAGES), ("Amazon's models are", SKIPPED_FOR_MODELS)):
+        if skipped:
+            terminalreporter.section(f"SKIPPED, because {what} absent", red=True)
+            for line in skipped:
+                terminalreporter.write_line(line)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -84,6 +84,28 @@ def test_the_label_queue_is_shown_by_reference(rehearsal: Rehearsal) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        ("nonsense", 2, "invalid choice"),
+        ("orders show 1234", 2, "invalid UUID"),
+        ("orders list --data /nonexistent", 1, "no installation in /nonexistent"),
+        ("--data /nonexistent orders list", 1, "no installation in /nonexistent"),
+        ("journal proof 99999999", 1, "No proof: there are"),
+        ("journal proof -- -5", 1, "No proof: there are"),
+        ("journal proof --check /nonexistent", 1, "/nonexistent cannot be used"),
+        ("journal export /nonexistent/below", 1, "cannot be used"),
+        ("keys unlock --file /nonexistent", 1, "/nonexistent cannot be used"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_words_with_its_exit_code(
+    rehearsal: Rehearsal, words: str, code: int, says: str
+) -> None:
+    done = strongroom(rehearsal, *words.split())
+    assert (done.returncode, says in done.stderr) == (code, True), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
     "words", ["orders list", "orders sync", "people list", "retention due", "labels queue", "status"]
 )
 def test_an_installation_that_does_not_run_is_said_in_a_sentence(folder: Path, words: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from strongroom.rehearsal.installation import Rehearsal
+from strongroom.rehearsal.sample_shop import PRINTER_URI
 from tests.journeys.looks import look
 from tests.journeys.station import Station
 
@@ -48,7 +49,7 @@ def test_a_new_colleague_has_a_role_within_two_minutes_of_two_people(
 def test_a_printer_is_registered_only_after_its_certificate_was_shown(
     packing: Rehearsal, administrator: Station
 ) -> None:
-    uri = (packing.folders.data / "printer" / "uri").read_text()
+    uri = (packing.folders.data / PRINTER_URI).read_text()
     administrator.go("/printers/")
     for field, text in (("#id_name", "P-77"), ("#id_place", "Bench 1")):
         administrator.type(field, text)

@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from django.db import connection, transaction
 from django.db.utils import DatabaseError
 
 from strongroom.formats.leaf import Actor, Fact, Kind
+from strongroom.marketplace import MarketplaceError
 from strongroom.policy.logging_and_monitoring.verifying import _runs, bundles_due
+from strongroom.rehearsal.marketplace.faults import Fault
 from strongroom.rehearsal.sabotage import logs
 from strongroom.rehearsal.sabotage.breaking import Sabotage, Target
 from strongroom.rehearsal.sabotage.forgetting import stopped
@@ -74,6 +77,16 @@ def test_a_break_is_seen_and_its_mending_too(house: House, shop: Shop, sabotage:
         broken = verdicts(house, sabotage.clause)
         assert "fail" in {v.outcome.value for v in broken.values()}, broken
     assert state(house, sabotage.clause) == "pass", verdicts(house, sabotage.clause)
+
+
+@pytest.mark.parametrize("fault", [Fault.HTML_BAD_REQUEST, Fault.ROLE_MISSING, Fault.UNAUTHORISED])
+def test_a_call_that_failed_by_any_name_of_ours_is_no_word_of_amazons(house: House, shop: Shop, fault: Fault) -> None:
+    shop.amazon.faults.set(fault, 1)
+    with suppress(MarketplaceError):
+        shop.receive()
+    outcomes = {outcome for (outcome,) in shop.rows("api_call", "outcome")}
+    assert any("-" in outcome for outcome in outcomes), outcomes
+    assert state(house, "LM-6") == "pass", verdicts(house, "LM-6")
 
 
 def test_places_of_sign_ins_that_are_gone_early_are_missed(house: House, shop: Shop) -> None:

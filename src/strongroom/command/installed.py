@@ -18,9 +18,12 @@ def folders(options: argparse.Namespace) -> Folders:
     """The installation named by --data, which must exist."""
     found = Folders(options.data or default_data_folder())
     if not (found.keys / "ring").exists():
+        beside = rehearsal_folder(options)
         raise CannotStart(
             f"There is no installation in {found.data}.",
-            "Start one with `strongroom up`, or name its folder with --data.",
+            f"The rehearsal of `make up` is named with --data {beside}."
+            if options.data is None and (beside / "keys" / "ring").exists()
+            else "Start one with `strongroom up`, or name its folder with --data.",
         )
     return found
 

@@ -49,9 +49,7 @@ def _verify(options: argparse.Namespace) -> int:
     gaps = [{"leaf": leaf, "seconds": seconds} for leaf, seconds in verified.gaps]
     data = {"verified": True, "origin": head.origin, "size": head.size, "root": head.root.hex(), "gaps": gaps}
     words = [f"Verified: {head.size:,} leaves of {head.origin}, root {head.root.hex()}."]
-    words += [
-        f"Silence of {gap['seconds']:,} s before leaf {gap['leaf']:,}: the broker was not running." for gap in gaps
-    ]
+    words += [f"Silence of {gap['seconds']:,} s before leaf {gap['leaf']:,}: the broker wrote nothing." for gap in gaps]
     show(data, "\n".join(words), as_json=options.json)
     return 0
 
@@ -70,6 +68,9 @@ def _proof(options: argparse.Namespace) -> int:
         if options.since is not None:
             show(None, tree.consistency(options.since.read_text(encoding="utf-8")).text().rstrip("\n"), as_json=False)
         elif options.index is not None:
+            if not 0 <= options.index < tree.size:
+                tell(f"No proof: there are {tree.size:,} leaves, the first is 0.")
+                return 1
             show(None, tree.inclusion(options.index).text().rstrip("\n"), as_json=False)
         else:
             tell("Name a leaf, or --since CHECKPOINT, or --check FILE.")

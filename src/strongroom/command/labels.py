@@ -57,7 +57,7 @@ def _import(options: argparse.Namespace) -> int:
     try:
         with options.file.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as problem:
+    except (UnicodeDecodeError, csv.Error) as problem:
         tell(f"{options.file} cannot be read: {problem}.")
         return 1
     if not rows or set(rows[0]) != set(COLUMNS):

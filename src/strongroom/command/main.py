@@ -7,6 +7,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from django.db import OperationalError
 
@@ -38,10 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one 
     root = argparse.ArgumentParser(
         prog="strongroom", description="The policy you publish is the policy you run.", allow_abbrev=False
     )
-    root.add_argument("--data", type=Path, help=f"the installation's folder (default: {default_data_folder()})")
+    where = f"the installation's folder (default: {default_data_folder()})"
+    root.add_argument("--data", type=Path, metavar="DIR", help=where)
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for section in SECTIONS:
         section.add(commands)
+    _name_the_folder_anywhere(commands, where)
     options = root.parse_args(arguments)
     try:
         return int(options.run(options))
@@ -62,8 +65,27 @@ def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one 
         return 1
     except BrokenPipeError:
         return 1
+    except OSError as problem:
+        return _without(problem)
     except KeyboardInterrupt:
         return 130
+
+
+def _name_the_folder_anywhere(commands: Any, where: str) -> None:
+    """`--data DIR` before a command or after it: each parser below knows it, without a default that would undo it."""
+    for parser in set(commands.choices.values()):
+        parser.add_argument("--data", type=Path, metavar="DIR", default=argparse.SUPPRESS, help=where)
+        for action in parser._actions:  # noqa: SLF001 - argparse offers no other way to a parser's own commands
+            if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+                _name_the_folder_anywhere(action, where)
+
+
+def _without(problem: OSError) -> int:
+    """A file that somebody named is told by its name; anything else is a fault of ours, and shown whole."""
+    if problem.filename is None:
+        raise problem
+    _say(f"{problem.filename} cannot be used: {problem.strerror}.\nName another, or start as another user.")
+    return 1
 
 
 def _say(words: str) -> None:

@@ -116,14 +116,16 @@ def _up_live(options: argparse.Namespace) -> int:
             made = create_with_passphrase(running)
         else:
             made = running.create_keys(*unlock)
+        if made:  # at once: should the start fail further on, the next does not make them again
+            tell(f"New journal. Keep these two lines elsewhere:\n{made.strip()}")
+        is_first = not (found.tls / "ca.pem").exists()
         running.start_database()
         running.migrate()
         running.start_broker(*unlock)
         running.start_website()
         running.start_worker()
         running.start_inspector()
-        if made:
-            tell(f"New journal. Keep these two lines elsewhere:\n{made.strip()}")
+        if is_first:
             tell(f"Certificate authority, SHA-256: {certificates.fingerprint(found.tls / 'ca.pem')}")
         if not unlock:
             tell("The key broker is locked; unlock it in another terminal with `strongroom keys unlock`.")

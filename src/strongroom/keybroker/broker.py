@@ -142,8 +142,11 @@ class Broker:
 
     def tick(self) -> None:
         """Advance time, then kill what is due. Called before every request and at least five times a second."""
+        steps = self._clock.steps()
         state = self.watch.look()
-        self._tell_time()
+        while steps != (steps := self._clock.steps()):  # a rehearsal's clock moved meanwhile: one look sees both
+            state = self.watch.look()
+        self._tell_time(steps)
         if self.ring.dead_or_due(state.now, self.journal.destroyed_names.__contains__):
             self._kill_due()
         if abs(state.now - self._kept_at) >= KEEP_TIME_EVERY:
@@ -246,10 +249,10 @@ class Broker:
         self.watch.state = believe(self.watch.state, self.watch.wall())
         self.tick()
 
-    def _tell_time(self) -> None:
+    def _tell_time(self, steps: int) -> None:
         state = self.watch.state
-        if self._clock.steps() != self._steps:
-            self._steps = self._clock.steps()
+        if steps != self._steps:
+            self._steps = steps
             self.journal.say(
                 Kind.CLOCK_STEPPED, at=state.now, facts={Fact.COUNT: self._steps, Fact.SECONDS: state.now // 1000}
             )

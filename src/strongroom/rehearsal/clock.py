@@ -7,6 +7,7 @@ import hashlib
 import mmap
 import os
 import struct
+import zlib
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,8 @@ from strongroom.formats.clock import SystemClock
 
 SLOTS: Final = 16
 _HEADER = struct.Struct(">8sQqqQ")
+_WHOLE_AT: Final = 40
+"""CRC-32 of the header: whoever reads while it is written must not believe half of it, or zeros."""
 _BOOT_AT: Final = 48
 _MAGIC: Final = b"SRCLOCK1"
 _SLOTS_AT: Final = 64
@@ -56,9 +59,14 @@ class RehearsalClock:
     def _read(self) -> tuple[int, int, int]:
         """(wall offset ms, boot offset ms, steps); read again while the driver is writing."""
         while True:
-            _, before, wall, boot, steps = _HEADER.unpack_from(self._memory)
-            if before % 2 == 0 and _HEADER.unpack_from(self._memory)[1] == before:
+            said = self._memory[: _WHOLE_AT + 8]
+            if _checked(said[:_WHOLE_AT]) == said:
+                _, _, wall, boot, steps = _HEADER.unpack_from(said)
                 return wall, boot, steps
+
+
+def _checked(header: bytes) -> bytes:
+    return header + zlib.crc32(header).to_bytes(8, "big")
 
 
 class ClockDriver(RehearsalClock):
@@ -69,9 +77,10 @@ class ClockDriver(RehearsalClock):
         if not path.exists():
             aside = path.with_name(path.name + ".new")
             offset = 0 if start is None else int((start - SystemClock().wall()) * 1000)
-            aside.write_bytes(_HEADER.pack(_MAGIC, 0, offset, 0, 0).ljust(_SIZE, b"\0"))
+            aside.write_bytes(_checked(_HEADER.pack(_MAGIC, 0, offset, 0, 0)).ljust(_SIZE, b"\0"))
             aside.rename(path)
         super().__init__(path, acknowledges=True)
+        self._write(self._memory[:_WHOLE_AT])  # what a driver of before left has no checksum
         self._after_reboot()
 
     def step(self, seconds: float) -> int:
@@ -93,8 +102,10 @@ class ClockDriver(RehearsalClock):
 
     def _move(self, *, wall: float, boot: float) -> int:
         _, turn, wall_now, boot_now, steps = _HEADER.unpack_from(self._memory)
-        struct.pack_into(">Q", self._memory, 8, turn + 1)
         moved = (wall_now + int(wall * 1000), boot_now + int(boot * 1000), steps + 1)
-        _HEADER.pack_into(self._memory, 0, _MAGIC, turn + 1, *moved)
-        struct.pack_into(">Q", self._memory, 8, turn + 2)
+        self._write(_HEADER.pack(_MAGIC, turn + 1, *moved))
         return int(steps + 1)
+
+    def _write(self, header: bytes) -> None:
+        """In one copy: `pack_into` would fill the place with zeros first."""
+        self._memory[: _WHOLE_AT + 8] = _checked(header)

@@ -15,6 +15,7 @@ from strongroom.application.despatch.printing.printer import Printer
 from strongroom.formats.leaf import PURPOSE_AT, Kind
 from strongroom.formats.parts import Purpose
 from strongroom.rehearsal.sabotage.breaking import Sabotage, Target
+from strongroom.rehearsal.sample_shop import PRINTER_URI
 
 TEXT: Final = b"Mabel Quill, 12 Harbour Road, Quillmarsh QM1 2AB, +44 7700 900123"
 PART: Final = 5
@@ -74,7 +75,7 @@ def another_document(target: Target) -> Iterator[None]:
     folder = target.rehearsal.folders.data / "printer"
     pem = (folder / "server.pem").read_text(encoding="ascii").split("-----END CERTIFICATE-----")[0]
     der = ssl.PEM_cert_to_DER_cert(pem + "-----END CERTIFICATE-----\n")
-    device = Printer((folder / "uri").read_text(encoding="utf-8"), hashlib.sha256(der).digest())
+    device = Printer(folder.with_name(PRINTER_URI).read_text(encoding="utf-8"), hashlib.sha256(der).digest())
     with target.superuser() as sql:
         _asked(sql)
         device.send_document(device.create_job("Customers of this week"), b"%PDF-1.4", "application/pdf")

@@ -87,6 +87,12 @@ def flap(until: datetime) -> str:
 
 
 @register.filter
+def plain(word: str) -> str:
+    """A word that Amazon writes for programs, as people read it: `NEXT_DAY` is `Next day`."""
+    return word.replace("_", " ").capitalize() if word.isupper() else word
+
+
+@register.filter
 def grouped(number: int | None) -> str:
     return "0" if number is None else f"{number:,}"
 

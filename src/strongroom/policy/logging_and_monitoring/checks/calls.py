@@ -22,7 +22,7 @@ SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
 WHERE attrelid = 'api_call'::regclass AND attnum > 0 AND NOT attisdropped
 """
 MISSHAPEN: Final = """
-SELECT count(*), count(*) FILTER (WHERE operation !~ '^[A-Za-z]{1,40}$' OR outcome !~ '^[a-z]+( [a-z]+)*$'
+SELECT count(*), count(*) FILTER (WHERE operation !~ '^[A-Za-z]{1,40}$' OR outcome !~ '^[a-z]+([ -][a-z]+)*$'
     OR request_id !~ '^[A-Za-z0-9][A-Za-z0-9_.:=/+-]*$' OR rate_limit !~ '^[0-9]+([.][0-9]+)?$') FROM api_call
 """
 UNENDED: Final = """
