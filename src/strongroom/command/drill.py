@@ -14,6 +14,7 @@ from strongroom.command import drill_leak
 from strongroom.command.installed import show, tell
 from strongroom.installation.folders import Folders
 from strongroom.installation.problems import CannotStart
+from strongroom.rehearsal import own_machine
 from strongroom.rehearsal.installation import Rehearsal
 from strongroom.rehearsal.sabotage import drill
 from strongroom.rehearsal.watchman import Watchman
@@ -61,13 +62,16 @@ def _word(result: drill.Result) -> str:
 
 @contextmanager
 def a_rehearsal(options: argparse.Namespace) -> Iterator[Rehearsal]:
-    """A rehearsal with a few days of business and an office that did its duties."""
+    """A rehearsal with a few days of business and an office that did its duties; for root on a machine of its own."""
     folder = options.data or Path(tempfile.mkdtemp(prefix="strongroom-rehearsal-"))
     if (folder / "keys").exists():
         raise CannotStart(f"{folder} is not empty.", "A drill starts from an empty folder; name another with --data.")
     folder.mkdir(parents=True, exist_ok=True)
+    apart = own_machine.enter()
     with Folders(folder).only_one(), Rehearsal(folder, port=_free_port(), days=DAYS) as rehearsal:
         rehearsal.start()
+        if apart:
+            own_machine.put_up_the_firewall(rehearsal)
         for _ in range(4 * DAYS):
             rehearsal.step(6 * 3600)
         rehearsal.keep_office()

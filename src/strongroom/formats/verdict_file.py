@@ -13,6 +13,8 @@ from strongroom.formats.verdict import Look, Verdict
 FOLDER: Final = "verdicts"
 WANTED: Final = "wanted"
 """Folders of the data folder; the inspector's and the worker's."""
+ASKED: Final = "asked"
+"""The fact that says which request a verdict answers: its file's time (ctime) in microseconds; 0 where nobody asked."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,20 @@ def read(folder: Path, look: Look, expected_uid: int) -> Verdict | Unauthenticat
     return Unauthenticated(found) if expected_uid == os.geteuid() else found
 
 
-def want(folder: Path, look: Look) -> None:
-    """Ask the inspector for this look now. It reads the file's times and nothing else, so asking is all one can do."""
-    (folder / str(look)).touch(mode=0o644)
+def want(folder: Path, look: Look) -> int:
+    """Ask the inspector for this look now; what its verdict will say in `asked`.
+
+    It reads the file's times and nothing else, so asking is all one can do.
+    """
+    path = folder / str(look)
+    path.touch(mode=0o644)
+    return path.lstat().st_ctime_ns // 1000
+
+
+def answers(found: Verdict | Unauthenticated, request: int) -> bool:
+    """Whether that look began after the request was made, by the request's own time."""
+    asked = (found.verdict if isinstance(found, Unauthenticated) else found).saw.get(ASKED)
+    return isinstance(asked, int) and asked >= request
 
 
 def name_of(look: Look) -> str:

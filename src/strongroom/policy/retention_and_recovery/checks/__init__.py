@@ -3,7 +3,15 @@
 from typing import Final
 
 from strongroom.policy.clauses.controls import Check
-from strongroom.policy.retention_and_recovery.checks import forgetting, opening, probing, received, stored, witnessed
+from strongroom.policy.retention_and_recovery.checks import (
+    database_files,
+    forgetting,
+    opening,
+    probing,
+    received,
+    stored,
+    witnessed,
+)
 
 CHECKS: Final[tuple[Check, ...]] = (
     *received.CHECKS,
@@ -12,4 +20,5 @@ CHECKS: Final[tuple[Check, ...]] = (
     *forgetting.CHECKS,
     *probing.CHECKS,
     *witnessed.CHECKS,
+    *database_files.CHECKS,
 )
