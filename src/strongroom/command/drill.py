@@ -40,8 +40,12 @@ def _sabotage(options: argparse.Namespace) -> int:
     if not chosen:
         known = sorted({each.clause for each in drill.all_sabotage()})
         raise CannotStart("There is no sabotage of these clauses.", f"Known are {', '.join(known)}.")
-    with a_rehearsal(options) as rehearsal, Watchman(rehearsal) as watchman:
-        results = drill.run(rehearsal, watchman, chosen, tell)
+    apart = own_machine.enter()
+    with a_rehearsal(options) as rehearsal:
+        if apart:
+            own_machine.put_up_the_firewall(rehearsal)
+        with Watchman(rehearsal) as watchman:
+            results = drill.run(rehearsal, watchman, chosen, tell)
     rows = [result.row() for result in results]
     bad = [result for result in results if not result.skipped and not (result.turned and result.mended)]
     lines = [
@@ -62,16 +66,13 @@ def _word(result: drill.Result) -> str:
 
 @contextmanager
 def a_rehearsal(options: argparse.Namespace) -> Iterator[Rehearsal]:
-    """A rehearsal with a few days of business and an office that did its duties; for root on a machine of its own."""
+    """A rehearsal with a few days of business and an office that did its duties."""
     folder = options.data or Path(tempfile.mkdtemp(prefix="strongroom-rehearsal-"))
     if (folder / "keys").exists():
         raise CannotStart(f"{folder} is not empty.", "A drill starts from an empty folder; name another with --data.")
     folder.mkdir(parents=True, exist_ok=True)
-    apart = own_machine.enter()
     with Folders(folder).only_one(), Rehearsal(folder, port=_free_port(), days=DAYS) as rehearsal:
         rehearsal.start()
-        if apart:
-            own_machine.put_up_the_firewall(rehearsal)
         for _ in range(4 * DAYS):
             rehearsal.step(6 * 3600)
         rehearsal.keep_office()
