@@ -185,7 +185,7 @@ def running_house(folder: Path) -> Iterator[House]:
 
         begin(rehearsal.clock)
         tls = folder / "amazon"
-        tls.mkdir()
+        tls.mkdir(mode=0o700)
         from strongroom.policy.retention_and_recovery.actions import Kept, make_days
 
         make_days(Kept())

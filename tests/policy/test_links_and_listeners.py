@@ -123,3 +123,21 @@ def test_what_listens_here_is_found_by_its_holder(folder: Path) -> None:
         assert listeners._holders({found[mine].inode})[found[mine].inode] == os.getpid()
         assert listeners._is_below(os.getpid(), os.getppid())
         assert not listeners._is_below(os.getppid(), os.getpid())
+
+
+@pytest.mark.usefixtures("house")
+def test_the_way_to_the_key_broker_is_looked_at_in_both_grades(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from strongroom.policy.encryption_and_storage.connection import CHANNEL, SOCKET
+    from strongroom.policy.encryption_in_transit.checks import _within_the_machine
+
+    monkeypatch.delenv(CHANNEL, raising=False)
+    monkeypatch.setenv(SOCKET, str(folder / "peers.sock"))
+    assert _within_the_machine("broker").silent
+    (folder / "peers.sock").touch()
+    assert _within_the_machine("broker").wrong
+    (folder / "peers.sock").unlink()
+    with socket.socket(socket.AF_UNIX) as served:
+        served.bind(str(folder / "peers.sock"))
+        assert not (_within_the_machine("broker").wrong or _within_the_machine("broker").silent)
+    monkeypatch.delenv(SOCKET)
+    assert _within_the_machine("broker").silent

@@ -14,6 +14,7 @@ from strongroom.command import drill_leak
 from strongroom.command.installed import show, tell
 from strongroom.installation.folders import Folders
 from strongroom.installation.problems import CannotStart
+from strongroom.rehearsal import own_machine
 from strongroom.rehearsal.installation import Rehearsal
 from strongroom.rehearsal.sabotage import drill
 from strongroom.rehearsal.watchman import Watchman
@@ -39,8 +40,12 @@ def _sabotage(options: argparse.Namespace) -> int:
     if not chosen:
         known = sorted({each.clause for each in drill.all_sabotage()})
         raise CannotStart("There is no sabotage of these clauses.", f"Known are {', '.join(known)}.")
-    with a_rehearsal(options) as rehearsal, Watchman(rehearsal) as watchman:
-        results = drill.run(rehearsal, watchman, chosen, tell)
+    apart = own_machine.enter()
+    with a_rehearsal(options) as rehearsal:
+        if apart:
+            own_machine.put_up_the_firewall(rehearsal)
+        with Watchman(rehearsal) as watchman:
+            results = drill.run(rehearsal, watchman, chosen, tell)
     rows = [result.row() for result in results]
     bad = [result for result in results if not result.skipped and not (result.turned and result.mended)]
     lines = [

@@ -13,6 +13,10 @@ from strongroom.formats.verdict import Look, Verdict
 FOLDER: Final = "verdicts"
 WANTED: Final = "wanted"
 """Folders of the data folder; the inspector's and the worker's."""
+ASKED: Final = "asked"
+"""The fact that says which request a verdict answers: its file's time (ctime) in microseconds; 0 where nobody asked."""
+SOUGHT: Final = "sought"
+"""The fact that says what was looked for, in looks that are told: SHA-256 over the request."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +55,28 @@ def read(folder: Path, look: Look, expected_uid: int) -> Verdict | Unauthenticat
     return Unauthenticated(found) if expected_uid == os.geteuid() else found
 
 
-def want(folder: Path, look: Look, what: bytes = b"") -> None:
-    """Ask the inspector for this look now. It reads the file's times; what to look for only in looks that are told."""
-    if not what:
-        (folder / str(look)).touch(mode=0o644)
-        return
-    aside = folder / f"{look}.new"
-    aside.unlink(missing_ok=True)
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(what)
-    aside.rename(folder / str(look))
+def want(folder: Path, look: Look, what: bytes = b"") -> int:
+    """Ask the inspector for this look now; what its verdict will say in `asked`.
+
+    It reads the file's times; what to look for only in looks that are told. So asking is all one can do.
+    """
+    path = folder / str(look)
+    if what:
+        aside = folder / f"{look}.new"
+        aside.unlink(missing_ok=True)
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(what)
+        aside.rename(path)
+    else:
+        path.touch(mode=0o644)
+    return path.lstat().st_ctime_ns // 1000
+
+
+def answers(found: Verdict | Unauthenticated, request: int) -> bool:
+    """Whether that look began after the request was made, by the request's own time."""
+    asked = (found.verdict if isinstance(found, Unauthenticated) else found).saw.get(ASKED)
+    return isinstance(asked, int) and asked >= request
 
 
 def name_of(look: Look) -> str:

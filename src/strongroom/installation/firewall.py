@@ -17,6 +17,7 @@ from strongroom.formats.grade import Role
 from strongroom.installation.configuration import Configuration
 from strongroom.installation.problems import CannotStart
 
+SYSTEM: Final = f"{os.defpath}:/usr/sbin:/sbin"
 TABLE: Final = "strongroom"
 RULES: Final = "strongroom.nft"
 WANTED: Final = "firewall.json"
@@ -70,9 +71,9 @@ def rules(configuration: Configuration, users: Mapping[Role, str]) -> str:
 
 def as_the_kernel_shows(path: Path) -> Any:
     """What a kernel without any other rule makes of this file: loaded into a network of its own, which then ends."""
-    program = _program()
+    nft = program()
     ran = subprocess.run(
-        ["unshare", "--net", "sh", "-c", '"$0" -f "$1" && "$0" -j list table inet "$2"', program, path, TABLE],
+        ["unshare", "--net", "sh", "-c", '"$0" -f "$1" && "$0" -j list table inet "$2"', nft, path, TABLE],
         capture_output=True, text=True, check=False, cwd="/",
     )  # fmt: skip
     if ran.returncode != 0:
@@ -97,8 +98,13 @@ def _plain(what: Any) -> Any:
     return [_plain(one) for one in what] if isinstance(what, list) else what
 
 
-def _program() -> str:
-    program = shutil.which("nft", path=f"{os.defpath}:/usr/sbin:/sbin")
-    if program is None:
+def is_installed() -> bool:
+    return shutil.which("nft", path=SYSTEM) is not None
+
+
+def program() -> str:
+    """Where nft is. Raises `CannotStart`."""
+    found = shutil.which("nft", path=SYSTEM)
+    if found is None:
         raise CannotStart("The program nft is not installed.", "Install the package nftables, then run this again.")
-    return program
+    return found

@@ -21,6 +21,8 @@ _CAP_AMBIENT: Final = 47
 _CAP_AMBIENT_RAISE: Final = 2
 _CAPABILITY_VERSION_3: Final = 0x20080522
 _CLONE_NEWNET: Final = 0x40000000
+_CLONE_NEWNS: Final = 0x00020000
+_MS_REC_PRIVATE: Final = 0x4000 | 0x40000
 LAST_CAPABILITY: Final = 63
 # Loaded here and not between fork and exec, where loading may wait for a lock that no thread is left to let go.
 _LIBC: Final[Any] = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -72,6 +74,17 @@ def die_with_parent(name: signal.Signals = signal.SIGTERM, life: Life | None = N
                 os._exit(1)
 
     return before_exec
+
+
+def leave_the_machine() -> bool:
+    """This thread, and whoever it starts, goes on with a network and mounts of its own; false where it may not.
+
+    The network has no device but the loopback, which is down. What is mounted from here on ends with the last of them.
+    """
+    if _LIBC is None or _LIBC.unshare(_CLONE_NEWNET | _CLONE_NEWNS) != 0:
+        return False
+    _checked(_LIBC.mount(b"none", b"/", None, _MS_REC_PRIVATE, None))
+    return True
 
 
 def _become(identity: Identity, life: Life) -> None:

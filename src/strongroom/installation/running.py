@@ -23,6 +23,7 @@ from strongroom.installation import (
     database_roles,
     description,
     external,
+    file_systems,
     identities,
     layout,
     neighbours,
@@ -49,6 +50,8 @@ class Running:
         self.folders = folders
         self.configuration = configuration
         self.entries = entries
+        if entries.mode == "live":
+            file_systems.refuse_outside_media([folders.data, *map(Path, configuration.backup.targets)])
         self.who = identities.choose(folders.data)
         layout.settle(folders, self.who)
         self.supervisor = Supervisor(folders.logs, folders.run / "children")

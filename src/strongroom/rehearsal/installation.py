@@ -53,6 +53,7 @@ class Rehearsal:
         self._marketplace_port = marketplace_port or _free_port()
         self.printer_port = _free_port()
         self._mail_port, self._mail_page_port = _free_port(), _free_port()
+        self.elsewhere.mkdir(mode=0o700, exist_ok=True)
         self._configure(port)
         self.running = Running(self.folders, load(self.folders.configuration), self._entries(), pg_bindir=pg_bindir)
 
@@ -66,6 +67,11 @@ class Rehearsal:
     def control(self) -> Control:
         """What makes things happen at the simulated Amazon."""
         return Control(self.folders.amazon_sockets / "control.sock")
+
+    @property
+    def elsewhere(self) -> Path:
+        """Stands for the folders of a machine where strays end up: a rehearsal is about us, not about this machine."""
+        return self.folders.data / "elsewhere"
 
     def start(self) -> None:
         """Everything, in order of dependence; returns when it serves."""
@@ -217,7 +223,7 @@ class Rehearsal:
             ("-m", "strongroom.rehearsal.serve"),
             ("-m", "strongroom.rehearsal.worker"),
             ("-m", "strongroom.website.migrate"),
-            (*LIVE.inspector, "--tick", "0.5", "--rest", "2"),
+            (*LIVE.inspector, "--tick", "0.5", "--rest", "2", "--search", str(self.elsewhere)),
             {"STRONGROOM_REHEARSAL_CLOCK": clock, **loud},
         )
 

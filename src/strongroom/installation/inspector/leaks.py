@@ -15,7 +15,7 @@ from strongroom.formats.grade import Role
 from strongroom.formats.owned_file import NotTheirs
 from strongroom.formats.verdict import MOST_BYTES
 from strongroom.formats.verdict import Look as Named
-from strongroom.formats.verdict_file import FOLDER, WANTED
+from strongroom.formats.verdict_file import FOLDER, SOUGHT, WANTED
 from strongroom.installation.inspector.seen import Seen, Surroundings, shown
 
 SEARCH: Final = "strongroom.policy.retention_and_recovery.leaks.night"
@@ -48,7 +48,7 @@ def _search(around: Surroundings, seen: Seen, which: Named) -> None:
     except (FileNotFoundError, NotTheirs, ValueError, KeyError, TypeError):
         seen.cannot("Nobody told what to look for yet.")
         return
-    seen.saw("asked", hashlib.sha256(asked).hexdigest())
+    seen.saw(SOUGHT, hashlib.sha256(asked).hexdigest())
     done = subprocess.run(
         [sys.executable, "-m", SEARCH], input=json.dumps(night).encode(), capture_output=True, check=False, cwd="/",
         env={"PATH": os.defpath},

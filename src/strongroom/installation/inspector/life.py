@@ -86,7 +86,8 @@ class Inspector:
         turn.memory, turn.hanging, turn.took = outcome.memory, outcome.hanging, time.monotonic() - turn.began
         made = Verdict(
             look=plan.look, at=self._told, boot=SystemClock().boot_id()[: verdict.LONGEST_BOOT],
-            took=int(turn.took * 1000), grade=grade, saw=outcome.saw, problems=outcome.problems,
+            took=int(turn.took * 1000), grade=grade, saw={**outcome.saw, verdict_file.ASKED: turn.asked // 1000},
+            problems=outcome.problems,
             unseen=outcome.unseen if at is not None else (*outcome.unseen, NO_TIME),
         )  # fmt: skip
         self._write(made)

@@ -6,12 +6,14 @@ from typing import Final
 from strongroom.formats import leaf
 from strongroom.formats.leaf import Actor, Entry, Fact, Kind, Outcome
 from strongroom.formats.parts import OPENS, Peer
+from strongroom.formats.verdict import Look as Seen
 from strongroom.policy.access_management import door_checks, key_checks
 from strongroom.policy.clauses import asking, terms
 from strongroom.policy.clauses.controls import Check, Look, Verdict, failed, passed, unused
 from strongroom.policy.least_privilege import database_rights
 from strongroom.policy.least_privilege.actions import wall_now
 from strongroom.policy.least_privilege.checks import differing
+from strongroom.policy.obligations.inspected import PATIENCE, look_at
 
 DAY: Final = timedelta(days=1)
 LIVING_TWICE: Final = (
@@ -124,6 +126,11 @@ def _was_bought(entry: Entry) -> bool:
     return bool(asking.value(BOUGHT, entry.account, entry.subject.hex(), entry.facts.get(Fact.PARCEL)))
 
 
+def data_stays_on_fixed_disks(look: Look) -> Verdict:
+    """What the data folder and each place of copies lie on, in every process's own view."""
+    return look_at(look, Seen.MOUNTS)
+
+
 CHECKS: Final[tuple[Check, ...]] = (
     Check(
         "AM-1.database",
@@ -148,6 +155,14 @@ CHECKS: Final[tuple[Check, ...]] = (
         passes="Customers were opened, searched and printed on recorded devices of the company only.",
         fails="Somebody worked with customers on a device that is not recorded.",
         run=personal_data_was_used_on_our_devices,
+    ),
+    Check(
+        "AM-6.mounts",
+        passes="Data, keys, database and copies lie on disks that stay in the machine; nothing else is mounted there.",
+        fails="Data lies on a removable device or another machine's disk, or something is mounted among it.",
+        run=data_stays_on_fixed_disks,
+        patience=PATIENCE,
+        needs=Seen.MOUNTS,
     ),
     *door_checks.CHECKS,
     *key_checks.CHECKS,

@@ -34,6 +34,10 @@ GUARDS: Final = (
         ("db:device_is_the_companys_and_managed", "db:device_is_not_deleted"),
     ),
     Guard(
+        "AM-6", "Nothing live starts on a removable or another machine's disk",
+        ("installation.file_systems:refuse_outside_media",),
+    ),
+    Guard(
         "AM-7", "No page is kept; labels go from the server to the printer and to nobody's disk",
         ("website.middleware:Headers", "application.despatch.prints:print_due"),
     ),

@@ -1,20 +1,23 @@
-"""What shows that everything travels in TLS, to whom it is meant for, and that nothing answers without (ET-1, ET-2)."""
+"""What shows that everything travels in TLS to whom it is meant for, and that nothing answers without (ET)."""
 
 import json
 import os
 import socket
 import ssl
+import stat
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from strongroom.formats.verdict import Look as Seen
 from strongroom.policy.clauses import asking, terms
 from strongroom.policy.clauses.controls import Check, Look, Verdict, failed, passed, unknown
-from strongroom.policy.encryption_and_storage.connection import CHANNEL
+from strongroom.policy.encryption_and_storage.connection import CHANNEL, SOCKET
 from strongroom.policy.encryption_in_transit import handshakes, listeners
 from strongroom.policy.encryption_in_transit.handshakes import Met, NoHandshake, NotThem
+from strongroom.policy.obligations.inspected import PATIENCE, look_at
 
 LINKS: Final = "SELECT name, direction, peer, transport FROM link WHERE retired_at IS NULL ORDER BY name"
 LOCAL: Final = ("localhost", "127.0.0.1", "[::1]")
@@ -76,6 +79,11 @@ def nothing_answers_in_plain_text(look: Look) -> Verdict:
         listener, tongue = spoke[0]
         return failed(f"Port {listener.port} answers in plain text ({tongue}).", **seen)
     return passed(f"{len(ours):,} listeners of ours, and none answers in plain text.", **seen)
+
+
+def nothing_else_listens(look: Look) -> Verdict:
+    """Every listening socket of this machine, whoever holds it: ours as they should be, others listed as others."""
+    return look_at(look, Seen.LISTENERS)
 
 
 def _other_ends() -> set[int]:
@@ -148,13 +156,24 @@ def _is_new_enough(met: Met, transport: str) -> bool:
 def _within_the_machine(name: str) -> _Found:
     """The two that never leave it: this process's own ends of them."""
     if name == "broker":
-        channel = os.environ.get(CHANNEL)
-        if not channel:
-            return _Found(name, silent="this process has no channel to it")
-        with socket.socket(fileno=os.dup(int(channel))) as mine:
-            return _Found(name, wrong="" if mine.family is socket.AF_UNIX else "it is no Unix socket")
+        return _to_the_broker(name)
     local, *_ = asking.first(OWN_CONNECTION) or (False,)
     return _Found(name, wrong="" if local else "it leaves the machine, though it is said to stay within it")
+
+
+def _to_the_broker(name: str) -> _Found:
+    """By a name in the file system where processes have uids of their own, else by the channel that was handed over."""
+    path, channel = os.environ.get(SOCKET), os.environ.get(CHANNEL)
+    if path:
+        try:
+            is_socket = stat.S_ISSOCK(Path(path).stat().st_mode)
+        except OSError:
+            return _Found(name, silent="its socket is not there")
+        return _Found(name, wrong="" if is_socket else "it is no Unix socket")
+    if not channel:
+        return _Found(name, silent="this process has no way to it")
+    with socket.socket(fileno=os.dup(int(channel))) as mine:
+        return _Found(name, wrong="" if mine.family is socket.AF_UNIX else "it is no Unix socket")
 
 
 def _database_over_a_network(look: Look) -> _Found:
@@ -190,5 +209,13 @@ CHECKS: Final[tuple[Check, ...]] = (
         passes="Nothing of ours answers in plain text.",
         fails="Something of ours answers in plain text.",
         run=nothing_answers_in_plain_text,
+    ),
+    Check(
+        "ET-3.listeners",
+        passes="Ours listen where they should and nowhere else; other listeners are listed as carrying none of it.",
+        fails="Something listens that is not on the list.",
+        run=nothing_else_listens,
+        patience=PATIENCE,
+        needs=Seen.LISTENERS,
     ),
 )

@@ -1,4 +1,4 @@
-"""What keeps links encrypted, and to whom they are meant for (ET-1, ET-2)."""
+"""What keeps links encrypted, and to whom they are meant for (ET-1 to ET-3)."""
 
 from typing import Final
 
@@ -21,5 +21,14 @@ GUARDS: Final = (
     Guard(
         "ET-2", "The website listens with TLS 1.3 only, and no other process has a port",
         ("website.serve:main", "installation.running:Running"),
+    ),
+    Guard(
+        "ET-3", "What listens is a list; the database has no port, key broker and inspector have no network",
+        ("installation.running:Running", "installation.postgres:SETTINGS", "installation.process_flags:Life",
+         "installation.units:HARD"),
+    ),
+    Guard(
+        "ET-3", "What else may listen on the machine is named by whoever keeps it, port by port",
+        ("installation.configuration:Network",),
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What shows that every door asks who is there (NP-2)."""
+"""What shows that the firewall stands, and that every door asks who is there (NP-1, NP-2)."""
 
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -6,15 +6,22 @@ from typing import Final
 
 import httpx
 
+from strongroom.formats.verdict import Look as Seen
 from strongroom.policy.clauses import pages
 from strongroom.policy.clauses.controls import Check, Look, Route, Verdict, failed, passed, unknown
 from strongroom.policy.clauses.pages import NoAnswer, Visitor
 from strongroom.policy.network_protection.doors import PUBLIC, SIGN_IN
+from strongroom.policy.obligations.inspected import PATIENCE, look_at
 
 NOTHING: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.UNAUTHORIZED})
 """Answers that give nothing to whoever asks."""
 NOT_OURS: Final = ("/admin/", "/static/", "/.git/config", "/journal/checkpoint")
 """What people try that have no business here; each is nothing, or asks who is there."""
+
+
+def the_kernel_holds_our_rules(look: Look) -> Verdict:
+    """Our table in the kernel against the one that our allow-list makes, as the inspector compares them."""
+    return look_at(look, Seen.FIREWALL)
 
 
 def every_door_asks(look: Look) -> Verdict:
@@ -61,6 +68,14 @@ def _asks(answer: httpx.Response) -> bool:
 
 
 CHECKS: Final[tuple[Check, ...]] = (
+    Check(
+        "NP-1.rules",
+        passes="The kernel holds the firewall rules that the allow-list makes, and none among them that nobody made.",
+        fails="The firewall's rules in the kernel are not those that the allow-list makes.",
+        run=the_kernel_holds_our_rules,
+        patience=PATIENCE,
+        needs=Seen.FIREWALL,
+    ),
     Check(
         "NP-2.crawl",
         passes="Nobody reaches anything without signing in but the public pages.",

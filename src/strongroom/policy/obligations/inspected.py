@@ -10,7 +10,10 @@ import os
 import time
 import uuid
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
+
+from django.db import transaction
 
 from strongroom.formats import verdict_file
 from strongroom.formats.grade import Role, grade
@@ -23,34 +26,44 @@ from strongroom.policy.clauses.controls import Look, Verdict, failed, passed, un
 from strongroom.policy.obligations.sweeper import raise_alarm
 
 FRESH: Final = timedelta(minutes=30)
-"""How old a verdict may be when a check reads it."""
+"""How old a verdict may be where the inspector does not answer in time."""
 WAIT: Final = 20.0
-"""Seconds to wait for the inspector where its verdict is older."""
+"""Seconds that the inspector has to answer."""
+PATIENCE: Final = timedelta(seconds=45)
+"""How long a check that waits for it may take."""
+FORGED: Final = "forged verdict"
+"""The alarm's kind."""
 NEEDS_INIT: Final = "Needs `strongroom init`: here one user runs everything and would vouch for itself."
+
+Found = Looked | Unauthenticated | Missing | Forged
 
 
 def look_at(look: Look, which: Seen) -> Verdict:
-    """What the inspector says of this look now. A forged file is unknown and an alarm, one too old is unknown."""
-    return _word_of(look, which, _fresh(look, which))
+    """What the inspector says of this look, taken now. A forged file is unknown and an alarm, one too old is unknown.
+
+    Where one user runs everything nobody waits: what is wrong is said, and what seems right is unknown.
+    """
+    known = grade(look.data)
+    return _word_of(look, which, _newest(look, which, known.uids.get(Role.INSPECTOR, os.geteuid())))
 
 
 def search(look: Look, which: Seen, what: bytes, *, within: float) -> Verdict:
-    """The inspector's word on a look that is told what to look for: only the answer to what was asked counts.
+    """The inspector's word on a look that is told what to look for: only the answer to what was sought counts.
 
     within: seconds to wait. An answer that comes later is the next call's.
     """
     late = _late.pop(which, None)
     if late is not None and (found := _answer(look, which, late)) is not None:
         return _word_of(look, which, found)
-    asked = hashlib.sha256(what).hexdigest()
+    sought = hashlib.sha256(what).hexdigest()
     try:
         verdict_file.want(look.data / WANTED, which, what)
     except OSError as why:
         return unknown(f"The inspector cannot be asked: {why.strerror}.")
     deadline = time.monotonic() + within
-    while (found := _answer(look, which, asked)) is None:
+    while (found := _answer(look, which, sought)) is None:
         if time.monotonic() > deadline:
-            _late[which] = asked
+            _late[which] = sought
             return unknown("The inspector has not answered yet; its answer is looked for again soon.")
         time.sleep(0.1)
     return _word_of(look, which, found, aged=False)
@@ -59,67 +72,68 @@ def search(look: Look, which: Seen, what: bytes, *, within: float) -> Verdict:
 _late: Final[dict[Seen, str]] = {}
 
 
-def _answer(look: Look, which: Seen, asked: str) -> Looked | Unauthenticated | Forged | None:
+def _answer(look: Look, which: Seen, sought: str) -> Looked | Unauthenticated | Forged | None:
     """The verdict that answers this question, or a forged one; nothing while there is none."""
     uid = grade(look.data).uids.get(Role.INSPECTOR, os.geteuid())
     found = verdict_file.read(look.data / FOLDER, which, uid)
     if isinstance(found, Missing):
         return None
-    verdict = _verdict(found)
-    return found if verdict is None or verdict.saw.get("asked") == asked else None
+    verdict = found.verdict if isinstance(found, Unauthenticated) else found
+    return found if isinstance(verdict, Forged) or verdict.saw.get(verdict_file.SOUGHT) == sought else None
 
 
-def _word_of(
-    look: Look, which: Seen, found: Looked | Unauthenticated | Missing | Forged, *, aged: bool = True
-) -> Verdict:  # fmt: skip
+def _word_of(look: Look, which: Seen, found: Found, *, aged: bool = True) -> Verdict:
     match found:
-        case Missing(why):
-            return unknown(why)
         case Forged(why):
-            raise_alarm(account=definitions.INSTALLATION, kind="forged verdict", subject=_named(which), count=1)
+            with transaction.atomic():
+                raise_alarm(account=definitions.INSTALLATION, kind=FORGED, subject=_named(which), count=1)
             return unknown(f"{why} An alarm was raised.")
+        case Missing(why):
+            return unknown(why if grade(look.data).is_service else NEEDS_INIT)
         case Unauthenticated(verdict):
             said = _said(look, verdict, aged=aged)
-            return unknown(NEEDS_INIT, **dict(said.seen)) if said.outcome == "pass" else said
+            return said if verdict.state is State.FAIL else unknown(NEEDS_INIT, **dict(said.seen))
         case Looked():
             return _said(look, found, aged=aged)
 
 
-def _fresh(look: Look, which: Seen) -> Looked | Unauthenticated | Missing | Forged:
-    """The verdict as it stands, or the one that the inspector writes when asked, where that is older."""
+def _newest(look: Look, which: Seen, uid: int) -> Found:
+    """The verdict of a look that begins now; the last one, where the inspector does not answer in time.
+
+    One of before would not show what was changed since. What is forged is told at once: a forger's file may be
+    replaced by the answer, and then nobody would know that there was one.
+    """
     folder = look.data / FOLDER
-    uid = grade(look.data).uids.get(Role.INSPECTOR, os.geteuid())
     found = verdict_file.read(folder, which, uid)
-    if _is_fresh(look, found):
+    if isinstance(found, Forged | Unauthenticated) or uid == os.geteuid():
         return found
-    try:
-        verdict_file.want(look.data / WANTED, which)
-    except OSError:
-        return found
+    request = _ask(look.data / WANTED, which)
     deadline = time.monotonic() + WAIT
-    while not _is_fresh(look, found) and time.monotonic() < deadline:
+    while request and not _is_answer(found, request) and time.monotonic() < deadline:
         time.sleep(0.1)
         found = verdict_file.read(folder, which, uid)
     return found
 
 
-def _is_fresh(look: Look, found: Looked | Unauthenticated | Missing | Forged) -> bool:
-    if isinstance(found, Forged):
-        return True
-    verdict = _verdict(found)
-    return verdict is not None and abs(look.now - definitions.moment(verdict.at)) <= FRESH
+def _ask(folder: Path, which: Seen) -> int:
+    try:
+        return verdict_file.want(folder, which)
+    except OSError:
+        return 0
 
 
-def _verdict(found: Looked | Unauthenticated | Missing | Forged) -> Looked | None:
-    return found.verdict if isinstance(found, Unauthenticated) else found if isinstance(found, Looked) else None
+def _is_answer(found: Found, request: int) -> bool:
+    return isinstance(found, Forged) or (isinstance(found, Looked) and verdict_file.answers(found, request))
 
 
 def _said(look: Look, verdict: Looked, *, aged: bool) -> Verdict:
     """What it saw, in its own words: the first thing that is wrong, and how many more. aged: where it may be old."""
     at = definitions.moment(verdict.at)
     facts = {name: fact for name, fact in verdict.saw.items() if isinstance(fact, int | str)}
+    for name in (verdict_file.ASKED, verdict_file.SOUGHT):
+        facts.pop(name, None)
     seen = {**dict(list(facts.items())[:20]), "seen at": at.isoformat(timespec="seconds")}
-    if aged and abs(look.now - at) > FRESH:
+    if aged and not look.now - FRESH <= at <= definitions.now() + FRESH:
         return unknown(f"The inspector last looked at {at:%H:%M} UTC; that is too old.", **seen)
     if verdict.state is State.FAIL:
         return failed(_first(verdict.problems), **seen)

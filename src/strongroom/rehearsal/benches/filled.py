@@ -47,7 +47,7 @@ def fill(connection: psycopg.Connection[Any], *, orders: int, obligations: int, 
     connection.execute("SET session_replication_role = replica")
     connection.execute("CREATE TEMP VIEW now_of AS SELECT max(began_at) AS at FROM run")
     _multiply(connection, "amazon_order", orders, FRESH_ORDER, "account_id > 0")
-    kinds = "kind IN ('forget day', 'answer alarm', 'explain opening', 'forget other data', 'forget cancelled')"
+    kinds = "kind IN ('answer alarm', 'explain opening', 'forget other data', 'forget cancelled')"
     _multiply(connection, "obligation", obligations, FRESH_OBLIGATION, kinds)
     _multiply(connection, "run", runs, FRESH_RUN, "ended_at IS NOT NULL")
     connection.execute("SET session_replication_role = origin")

@@ -52,7 +52,8 @@ class Sabotage:
     """One deliberate break of one clause.
 
     breaks: what is done, in words. act: does it, and undoes it. checks: which are run to see it, all of the clause
-    where none is named. needs: "root" or "own uids" where it cannot be done without; it is skipped aloud.
+    where none is named. needs: "root", "own uids" or "firewall" (rules of the rehearsal's own, in a network of its own)
+    where it cannot be done without; it is skipped aloud.
     """
 
     clause: str

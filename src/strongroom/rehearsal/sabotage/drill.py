@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from strongroom.installation import firewall
 from strongroom.rehearsal.installation import Rehearsal
 from strongroom.rehearsal.sabotage.breaking import Sabotage, Target
 from strongroom.rehearsal.watchman import Watchman
 
 SECTIONS: Final = (
-    "data", "forgetting", "sealing", "access", "doors", "logs", "links", "office", "publishing", "leaking",
+    "data", "forgetting", "sealing", "access", "doors", "logs", "links", "machine", "office", "publishing", "leaking",
 )  # fmt: skip
 """The files of this folder, each with its tuple SABOTAGE."""
 HOLDS: Final = ("true", "attested")
@@ -93,4 +94,6 @@ def why_not(rehearsal: Rehearsal, sabotage: Sabotage) -> str:
         return "needs root"
     if sabotage.needs == "own uids" and not rehearsal.running.who.is_service:
         return "needs processes with uids of their own"
+    if sabotage.needs == "firewall" and not (rehearsal.folders.data / firewall.WANTED).exists():
+        return "needs root, the package nftables and a kernel that gives a network of its own"
     return ""

@@ -1,8 +1,8 @@
-"""What shows that rows are sealed, and that nothing but labels names a customer on paper (ES-1, ES-5)."""
+"""What shows that rows are sealed, where they and their keys lie, and that only labels name a customer (ES)."""
 
 from typing import Final
 
 from strongroom.policy.clauses.controls import Check
-from strongroom.policy.encryption_and_storage.checks import printed, sealed
+from strongroom.policy.encryption_and_storage.checks import machine, printed, sealed
 
-CHECKS: Final[tuple[Check, ...]] = (*sealed.CHECKS, *printed.CHECKS)
+CHECKS: Final[tuple[Check, ...]] = (*sealed.CHECKS, *machine.CHECKS, *printed.CHECKS)

@@ -4,6 +4,7 @@ from typing import Final
 
 from strongroom.policy.clauses.controls import Check
 from strongroom.policy.retention_and_recovery.checks import (
+    database_files,
     forgetting,
     leaking,
     opening,
@@ -21,4 +22,5 @@ CHECKS: Final[tuple[Check, ...]] = (
     *probing.CHECKS,
     *witnessed.CHECKS,
     *leaking.CHECKS,
+    *database_files.CHECKS,
 )
