@@ -9,7 +9,7 @@ UV := $(BIN)/uv
 COMPILE := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-15 lint bench lock clean
+.PHONY: help up test test-15 sabotage lint bench lock clean
 
 help:  ## Show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ test: $(VENV)/dev.stamp lint  ## Lint, types, import contracts and every test
 test-15: $(VENV)/dev.stamp  ## What meets the database, again on Debian's PostgreSQL 15
 	STRONGROOM_TEST_PG_BINDIR=$(PG15) $(BIN)/python -m pytest -q tests/application tests/policy tests/journeys/test_pages.py tests/journeys/test_live.py
 
+sabotage: $(VENV)/run.stamp  ## Break each promise on purpose and see its tile turn
+	$(BIN)/strongroom drill sabotage
+
 lint: $(VENV)/dev.stamp  ## ruff, mypy strict, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -44,6 +47,7 @@ lint: $(VENV)/dev.stamp  ## ruff, mypy strict, import contracts
 
 bench: $(VENV)/dev.stamp  ## Time what we claim, as ratios in one run
 	$(BIN)/strongroom bench seal
+	$(BIN)/strongroom bench wall
 
 lock: $(VENV)/dev.stamp  ## Make both lock files anew (hashes, no host)
 	$(COMPILE) -o requirements.lock
