@@ -35,7 +35,7 @@ def look_at(look: Look, which: Seen) -> Verdict:
 
 
 def search(look: Look, which: Seen, what: bytes, *, within: float) -> Verdict:
-    """The inspector's word on a look that is told what to look for: only the answer to what was asked counts.
+    """The inspector's word on a look that hears what it is asked: only the answer to this very question counts.
 
     within: seconds to wait. An answer that comes later is the next call's.
     """

@@ -57,7 +57,7 @@ def no_log_holds_the_probe(look: Look) -> Verdict:
 def lines_have_their_shape(look: Look) -> Verdict:
     """Each line of each log, against what its program writes."""
     if grade(look.data).is_service:
-        return inspected.look_at(look, Seen.LOG_LINES)
+        return inspected.search(look, Seen.LOG_LINES, uuid.uuid4().hex.encode(), within=inspected.WAIT)
     found = log_lines.in_folder(look.data / "logs")
     seen = {"files": found.files, "lines": found.lines, "strange": sum(map(len, found.strange.values()))}
     if found.strange:
