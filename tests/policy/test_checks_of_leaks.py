@@ -4,6 +4,7 @@ import logging
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -35,25 +36,25 @@ def probed(house: House) -> Iterator[House]:
         yield house
 
 
-@pytest.fixture
+@contextmanager
 def own_log(probed: House) -> Iterator[Path]:
     """This process's standard error is the worker's log, as the supervisor makes it."""
-    path = probed.rehearsal.folders.logs / "worker.log"
-    before, handler = os.dup(2), logging.StreamHandler()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     from strongroom.website.log import ValuelessFormatter
 
+    path, before = probed.rehearsal.folders.logs / "worker.log", os.dup(2)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    handler, log = logging.StreamHandler(os.fdopen(descriptor, "w")), logging.getLogger("strongroom.leaks")
     handler.setFormatter(ValuelessFormatter())
-    handler.setStream(os.fdopen(os.dup(descriptor), "w"))
+    log.addHandler(handler)
     os.dup2(descriptor, 2)
-    logging.getLogger("strongroom.leaks").addHandler(handler)
-    yield path
-    logging.getLogger("strongroom.leaks").removeHandler(handler)
-    handler.stream.close()
-    os.dup2(before, 2)
-    os.close(before)
-    os.close(descriptor)
-    path.unlink()
+    try:
+        yield path
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+        log.removeHandler(handler)
+        handler.stream.close()
+        path.unlink()
 
 
 def name_of_the_probe() -> str:
@@ -89,33 +90,36 @@ def test_a_search_that_misses_one_of_its_plants_is_unknown_whatever_it_found(pro
     assert "missed 1" in told.reason
 
 
-def test_a_word_of_a_probe_that_was_forgotten_long_ago_is_found_too(probed: House, own_log: Path) -> None:
+def test_a_word_of_a_probe_that_was_forgotten_long_ago_is_found_too(probed: House) -> None:
     from strongroom.policy.retention_and_recovery import probe
 
-    before = name_of_the_probe()
-    probed.step(8 * 86_400)
-    assert probe.keep()
-    assert name_of_the_probe() != before
-    with own_log.open("a") as file:
-        file.write(f"2026-01-01T00:00:00Z WARNING strongroom.worker: lost {before}\n")
-    assert verdicts(probed, "LM-3")["LM-3.scan"].outcome == "fail"
+    with own_log(probed) as log:
+        before = name_of_the_probe()
+        probed.step(8 * 86_400)
+        assert probe.keep()
+        assert name_of_the_probe() != before
+        with log.open("a") as file:
+            file.write(f"2026-01-01T00:00:00Z WARNING strongroom.worker: lost {before}\n")
+        assert verdicts(probed, "LM-3")["LM-3.scan"].outcome == "fail"
 
 
-def test_a_log_with_the_probes_name_is_found_and_the_word_put_there_is_no_leak(probed: House, own_log: Path) -> None:
-    told = verdicts(probed, "LM-3")
-    assert {v.outcome.value for v in told.values()} == {"pass"}, told
-    assert "must find this word of nobody" in own_log.read_text()
-    with own_log.open("a") as file:
-        file.write(f"2026-01-01T00:00:00Z WARNING strongroom.worker: lost {name_of_the_probe().upper()}\n")
-    told = verdicts(probed, "LM-3")
-    assert (told["LM-3.scan"].outcome, told["LM-3.lines"].outcome) == ("fail", "pass")
+def test_a_log_with_the_probes_name_is_found_and_the_word_put_there_is_no_leak(probed: House) -> None:
+    with own_log(probed) as log:
+        told = verdicts(probed, "LM-3")
+        assert {v.outcome.value for v in told.values()} == {"pass"}, told
+        assert "must find this word of nobody" in log.read_text()
+        with log.open("a") as file:
+            file.write(f"2026-01-01T00:00:00Z WARNING strongroom.worker: lost {name_of_the_probe().upper()}\n")
+        told = verdicts(probed, "LM-3")
+        assert (told["LM-3.scan"].outcome, told["LM-3.lines"].outcome) == ("fail", "pass")
 
 
-def test_a_line_of_no_programs_shape_is_seen_without_knowing_the_customer(probed: House, own_log: Path) -> None:
-    own_log.write_text("2026-01-01T00:00:00Z WARNING strongroom.worker: well\nMabel Quill, 12 Harbour Road\n")
-    told = verdicts(probed, "LM-3")["LM-3.lines"]
-    assert told.outcome == "fail"
-    assert "worker.log" in told.reason and "first is 2" in told.reason and "Mabel" not in told.reason
+def test_a_line_of_no_programs_shape_is_seen_without_knowing_the_customer(probed: House) -> None:
+    with own_log(probed) as log:
+        log.write_text("2026-01-01T00:00:00Z WARNING strongroom.worker: well\nMabel Quill, 12 Harbour Road\n")
+        told = verdicts(probed, "LM-3")["LM-3.lines"]
+        assert told.outcome == "fail"
+        assert "worker.log" in told.reason and "first is 2" in told.reason and "Mabel" not in told.reason
 
 
 @pytest.mark.parametrize(

@@ -3,19 +3,16 @@
 The search is a process of its own with our right to read; it is told references, and makes the words itself.
 """
 
-import hashlib
 import json
 import os
 import subprocess
 import sys
 from typing import Any, Final
 
-from strongroom.formats import owned_file
 from strongroom.formats.grade import Role
-from strongroom.formats.owned_file import NotTheirs
-from strongroom.formats.verdict import MOST_BYTES
 from strongroom.formats.verdict import Look as Named
-from strongroom.formats.verdict_file import FOLDER, SOUGHT, WANTED
+from strongroom.formats.verdict_file import FOLDER
+from strongroom.installation.inspector.asked import asked
 from strongroom.installation.inspector.seen import Seen, Surroundings, shown
 
 SEARCH: Final = "strongroom.policy.retention_and_recovery.leaks.night"
@@ -34,10 +31,8 @@ def look_at_logs(around: Surroundings, seen: Seen) -> None:
 
 def _search(around: Surroundings, seen: Seen, which: Named) -> None:
     data = around.folders.data
-    uid = around.description.grade.uids[Role.WORKER]
     try:
-        asked = owned_file.read(data / WANTED, str(which), uid=uid, most=MOST_BYTES)
-        told = json.loads(asked)
+        told = json.loads(asked(around, seen, which))
         night = {
             "refs": told["refs"], "control": told["control"], "marks": told["marks"], "data": str(data),
             "scratch": str(data / FOLDER), "temporary": [str(path) for path in around.shared],
@@ -45,10 +40,9 @@ def _search(around: Surroundings, seen: Seen, which: Named) -> None:
             "logs_only": which is Named.LEAKS_IN_LOGS,
             "system_journal": around.description.managed_by == MANAGED_BY_UNITS,
         }  # fmt: skip
-    except (FileNotFoundError, NotTheirs, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         seen.cannot("Nobody told what to look for yet.")
         return
-    seen.saw(SOUGHT, hashlib.sha256(asked).hexdigest())
     done = subprocess.run(
         [sys.executable, "-m", SEARCH], input=json.dumps(night).encode(), capture_output=True, check=False, cwd="/",
         env={"PATH": os.defpath},
