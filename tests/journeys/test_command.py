@@ -93,7 +93,7 @@ def test_the_label_queue_is_shown_by_reference(rehearsal: Rehearsal) -> None:
         ("journal proof 99999999", 1, "No proof: there are"),
         ("journal proof -- -5", 1, "No proof: there are"),
         ("journal proof --check /nonexistent", 1, "/nonexistent cannot be used"),
-        ("journal export /nonexistent/below", 1, "cannot be used"),
+        ("journal export /proc/below", 1, "cannot be used"),
         ("keys unlock --file /nonexistent", 1, "/nonexistent cannot be used"),
     ],
 )

@@ -17,7 +17,7 @@ from strongroom.policy.obligations.actions import ObligationKind
 from strongroom.policy.obligations.models import ClauseOwner, Evidence, Obligation
 
 WORDS: Final = {
-    ObligationKind.FORGET_DAY: "The key of {day} dies, and its rows go",
+    ObligationKind.FORGET_DAY: "The last rows of {day} are gone",
     ObligationKind.FORGET_CANCELLED: "Cancelled orders are forgotten",
     ObligationKind.ASK_AGAIN: "Amazon is asked again before a key dies",
     ObligationKind.EXPLAIN_OPENING: "Somebody says why they opened an order",
