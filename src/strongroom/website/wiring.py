@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from strongroom.installation.configuration import Configuration
     from strongroom.installation.folders import Folders
-    from strongroom.policy.clauses.controls import Controls, Look
+    from strongroom.policy.clauses.controls import Controls, Look, Route
     from strongroom.policy.obligations.channels.news import Source
 
 SECTIONS: Final = (
@@ -74,14 +75,10 @@ def controls() -> "Controls":
 
 def look(folders: "Folders", configuration: "Configuration") -> "Look":
     """What a check is handed now."""
-    from django.urls import get_resolver  # noqa: PLC0415
-
     from strongroom.policy import definitions  # noqa: PLC0415
-    from strongroom.policy.clauses.controls import Look, Route  # noqa: PLC0415
-    from strongroom.policy.clauses.permissions import declared  # noqa: PLC0415
+    from strongroom.policy.clauses.controls import Look  # noqa: PLC0415
     from strongroom.policy.logging_and_monitoring.models import Installation  # noqa: PLC0415
     from strongroom.website import links  # noqa: PLC0415
-    from strongroom.website.checks import routes  # noqa: PLC0415 - it imports this module
 
     return Look(
         now=definitions.now(),
@@ -91,8 +88,20 @@ def look(folders: "Folders", configuration: "Configuration") -> "Look":
         ca=folders.tls / "ca.pem",
         hosts=links.hosts(configuration),
         second_place=second_place(configuration),
-        routes=tuple(Route(route, declared(view) or "") for route, view in routes(get_resolver())),
+        routes=_routes(),
     )
+
+
+@cache
+def _routes() -> "tuple[Route, ...]":
+    """Every door of the website and its permission, which do not change while a process lives."""
+    from django.urls import get_resolver  # noqa: PLC0415
+
+    from strongroom.policy.clauses.controls import Route  # noqa: PLC0415
+    from strongroom.policy.clauses.permissions import declared  # noqa: PLC0415
+    from strongroom.website.checks import routes  # noqa: PLC0415 - it imports this module
+
+    return tuple(Route(route, declared(view) or "") for route, view in routes(get_resolver()))
 
 
 def second_place(configuration: "Configuration") -> Path | None:

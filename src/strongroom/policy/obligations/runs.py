@@ -7,6 +7,7 @@ one that hangs is ended as unknown and left behind, and one whose process died i
 import hashlib
 import json
 import logging
+import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -55,7 +56,8 @@ class Runner:
     def __init__(self, checks: Sequence[Check], look: Callable[[], Look]) -> None:
         self._checks = {check.id: check for check in checks}
         self._look = look
-        self._behind: list[threading.Thread] = []
+        self._hand: _Hand | None = None
+        self._behind: list[_Hand] = []
         self._rested: dict[str, float] = {}
 
     def round(self) -> int:
@@ -91,18 +93,47 @@ class Runner:
         return [*wanted, *new, *awake]
 
     def _within(self, check: Check, look: Look) -> Verdict:
-        """The check in a thread of its own, for as long as it may take."""
-        self._behind = [thread for thread in self._behind if thread.is_alive()]
+        """The check in another thread, for as long as it may take; a thread that hangs is left behind with it."""
+        self._behind = [hand for hand in self._behind if hand.is_alive()]
         if len(self._behind) >= MOST_LEFT_BEHIND:
             raise TooManyHang
-        said: list[Verdict] = []
-        thread = threading.Thread(target=_guarded, args=(check, look, said), name=check.id, daemon=True)
-        thread.start()
-        thread.join(check.patience.total_seconds())
-        if said:
-            return said[0]
-        self._behind.append(thread)
+        hand = self._hand if self._hand is not None and self._hand.is_alive() else _Hand()
+        self._hand = hand
+        verdict = hand.does(check, look, check.patience.total_seconds())
+        if verdict is not None:
+            return verdict
+        self._behind.append(hand)
+        self._hand = None
         return unknown(f"It did not end within {check.patience.total_seconds():.0f} s and was left behind.")
+
+
+class _Hand:
+    """A thread that looks for the runner, one check after another, in one database connection of its own."""
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[tuple[Check, Look, list[Verdict], threading.Event] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="looking", daemon=True)
+        self._thread.start()
+
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def does(self, check: Check, look: Look, seconds: float) -> Verdict | None:
+        """What the check says; nothing where it did not end in time: then this thread ends as soon as it can."""
+        said: list[Verdict] = []
+        ended = threading.Event()
+        self._jobs.put((check, look, said, ended))
+        if ended.wait(seconds):
+            return said[0]
+        self._jobs.put(None)
+        return None
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            check, look, said, ended = job
+            said.append(_guarded(check, look))
+            ended.set()
+        connection.close()
 
 
 def begin(check: Check, now: datetime, source: str = "worker") -> Run:
@@ -161,18 +192,18 @@ def _schedule(check: Check, now: datetime, outcome: Outcome) -> None:
     spread = int.from_bytes(hashlib.sha256(f"{check.id}{now}".encode()).digest()[:4], "big") / 2**32
     interval = min(check.interval, SOON) if outcome is Outcome.UNKNOWN else check.interval
     due = now + interval * (0.9 + 0.1 * spread)
-    CheckDue.objects.update_or_create(check_id=check.id, defaults={"due_at": due, "wanted_at": None})
+    if not CheckDue.objects.filter(check_id=check.id).update(due_at=due, wanted_at=None):
+        CheckDue.objects.create(check_id=check.id, due_at=due)
 
 
-def _guarded(check: Check, look: Look, said: list[Verdict]) -> None:
-    """In its own thread and database connection. Whatever it raises is an unknown, told by its type alone."""
+def _guarded(check: Check, look: Look) -> Verdict:
+    """What it says. Whatever it raises is an unknown, told by its type alone; then the next has a new connection."""
     try:
-        said.append(check.run(look))
+        return check.run(look)
     except Exception as problem:  # noqa: BLE001 - a check that fails to look must not look like one that passed
         log.warning("%s raised %s", check.id, type(problem).__name__)
-        said.append(unknown(f"It could not look: {type(problem).__name__}."))
-    finally:
         connection.close()
+        return unknown(f"It could not look: {type(problem).__name__}.")
 
 
 def last_of(check_id: str, count: int) -> list[Run]:
