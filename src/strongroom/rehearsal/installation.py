@@ -4,6 +4,7 @@ import json
 import math
 import os
 import secrets
+import shutil
 import socket
 import sys
 import time
@@ -62,6 +63,7 @@ class Rehearsal:
 
     def __exit__(self, *_: object) -> None:
         self.running.__exit__()
+        shutil.rmtree(self.elsewhere, ignore_errors=True)
 
     @property
     def control(self) -> Control:
@@ -70,8 +72,10 @@ class Rehearsal:
 
     @property
     def elsewhere(self) -> Path:
-        """Stands for the folders of a machine where strays end up: a rehearsal is about us, not about this machine."""
-        return self.folders.data / "elsewhere"
+        """Beside the data folder; stands for the folders of a machine where strays end up: what others left in this
+        machine's is none of a rehearsal's business. It goes when the rehearsal ends.
+        """
+        return self.folders.data.with_name(f"{self.folders.data.name}-elsewhere")
 
     def start(self) -> None:
         """Everything, in order of dependence; returns when it serves."""

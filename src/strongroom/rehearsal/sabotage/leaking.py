@@ -57,7 +57,9 @@ def _in_a_file(name: str, pack: Pack, *, temporary: bool = False) -> Act:
     @contextlib.contextmanager
     def act(target: Target) -> Iterator[None]:
         rehearsal = target.rehearsal
-        folder = Path(tempfile.gettempdir()) if temporary else rehearsal.folders.data
+        # The inspector of a rehearsal searches one folder that stands for those of the machine; one user searches them.
+        shared = rehearsal.elsewhere if rehearsal.running.who.is_service else Path(tempfile.gettempdir())
+        folder = shared if temporary else rehearsal.folders.data
         path = folder / f"{name}-{uuid.uuid4().hex[:8]}"
         path.touch(mode=0o600)
         path.write_bytes(pack(_customer(target)))
