@@ -179,7 +179,7 @@ class Worker:
                     self._after_watch(steps)
                 elif steps == seen:
                     self._guarded(self._watch_if_due)
-                self._wait(stop, LOOK_EVERY, lambda: self._seen_steps != seen)  # noqa: B023 - asked within this turn
+                self._wait(stop, LOOK_EVERY, lambda: self._seen_steps != steps)  # noqa: B023 - asked within this turn
         finally:
             connection.close()
 
@@ -210,9 +210,13 @@ class Worker:
                     log.warning("too many checks hang; this process ends and is started anew")
                     os.kill(os.getpid(), signal.SIGTERM)
                     return
-                self._wait(stop, CHECKS_EVERY, lambda: self._checked_steps != self._seen_steps)
+                self._wait(stop, CHECKS_EVERY, self._is_to_check)
         finally:
             connection.close()
+
+    def _is_to_check(self) -> bool:
+        """Whether the round had its turn after the last step of a clock, and the checks had not."""
+        return self._checked_steps != self._seen_steps == self._clock.steps()
 
     def _check_due(self) -> None:
         steps = self._seen_steps

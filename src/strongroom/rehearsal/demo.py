@@ -67,7 +67,9 @@ def run(rehearsal: Rehearsal, *, days: int = DAYS, say: Any = None) -> dict[str,
         rehearsal.keep_office()
         rehearsal.step(60)
         with Watchman(rehearsal) as watchman:
-            watchman.run()
+            late = [id_ for id_, run in watchman.run().items() if run["outcome"] == "none"]
+            if late:
+                tell(f"checks that did not run in time: {', '.join(sorted(late))}")
             counts = watchman.counts()
     finally:
         for browser in people.values():

@@ -98,15 +98,14 @@ def _run(which: Sequence[str]) -> dict[str, dict[str, Any]]:
     from strongroom.website.wiring import controls  # noqa: PLC0415
 
     wanted = {c.id for c in controls().checks if not which or c.id in which or c.clause in which}
-    before = {id_: {row.id for row in runs.last_of(id_, 5)} for id_ in wanted}
+    before = {row.check_id: row.id for row in runs.newest(wanted)}
     _ask_for(wanted, definitions.now())
     found: dict[str, dict[str, Any]] = {}
     deadline = time.monotonic() + RUN_WITHIN
     while set(found) < wanted and time.monotonic() < deadline:
-        for id_ in wanted - set(found):
-            new = [row for row in runs.last_of(id_, 3) if row.ended_at is not None and row.id not in before[id_]]
-            if new:
-                found[id_] = {"outcome": new[0].outcome, "reason": new[0].reason, "ms": new[0].milliseconds}
+        for row in runs.newest(wanted - set(found)):
+            if row.id != before.get(row.check_id):
+                found[row.check_id] = {"outcome": row.outcome, "reason": row.reason, "ms": row.milliseconds}
         time.sleep(0.05)
     return found | {
         id_: {"outcome": "none", "reason": "It did not run in time.", "ms": 0} for id_ in wanted - set(found)

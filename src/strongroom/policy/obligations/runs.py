@@ -10,7 +10,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -204,6 +204,12 @@ def _guarded(check: Check, look: Look) -> Verdict:
         log.warning("%s raised %s", check.id, type(problem).__name__)
         connection.close()
         return unknown(f"It could not look: {type(problem).__name__}.")
+
+
+def newest(ids: Iterable[str]) -> list[Run]:
+    """The last run that has ended, of each of these checks."""
+    ended = Run.objects.filter(account_id=HERE, check_id__in=list(ids), ended_at__isnull=False)
+    return list(ended.order_by("check_id", "-began_at").distinct("check_id"))
 
 
 def last_of(check_id: str, count: int) -> list[Run]:
