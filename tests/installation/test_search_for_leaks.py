@@ -39,7 +39,7 @@ def ask(installed: Rehearsal, look: Look, words: bytes, *, by: Role = Role.WORKE
         verdict_file.want(data / verdict_file.WANTED, look, words)
         os.chown(data / verdict_file.WANTED / str(look), who.uid, who.gid)
         told = take(installed, look)
-        if told.saw.get("asked") == hashlib.sha256(words).hexdigest() or by is not Role.WORKER:
+        if told.saw.get(verdict_file.SOUGHT) == hashlib.sha256(words).hexdigest() or by is not Role.WORKER:
             break
     return told
 
@@ -70,7 +70,7 @@ def test_a_mark_that_it_does_not_find_makes_its_word_unknown(installed: Rehearsa
 
 def test_what_somebody_else_asks_is_not_heard(installed: Rehearsal) -> None:
     told = ask(installed, Look.LEAKS_IN_LOGS, question(), by=Role.WEB)
-    assert "asked" not in told.saw
+    assert verdict_file.SOUGHT not in told.saw
     assert (told.state, told.unseen) == (State.UNKNOWN, ("Nobody told what to look for yet.",))
 
 

@@ -378,6 +378,28 @@ def test_a_check_runs_when_it_is_due_and_at_once_when_somebody_asks(house: House
     assert len(ran) == 3
 
 
+def test_who_asks_while_a_check_runs_has_a_run_that_began_after(house: House) -> None:
+    from strongroom.policy.obligations import runs
+
+    ran: list[int] = []
+
+    def looks(_: Look) -> Verdict:
+        ran.append(1)
+        if len(ran) == 2:  # somebody changes something and asks, after this look has passed over it
+            time.sleep(0.05)
+            runs.want([one.id], house.now())
+        return passed("fine")
+
+    one = check(looks)
+    mine = runner(house, one)
+    mine.round()
+    runs.want([one.id], house.now())
+    mine.round()
+    mine.round()
+    mine.round()
+    assert len(ran) == 3
+
+
 def test_a_run_that_was_rewritten_past_the_guards_no_longer_counts(house: House) -> None:
     from strongroom.policy.obligations import wall
 

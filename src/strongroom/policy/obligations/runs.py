@@ -188,12 +188,16 @@ def want(ids: Sequence[str], now: datetime) -> int:
 
 
 def _schedule(check: Check, now: datetime, outcome: Outcome) -> None:
-    """The next time, spread by up to a tenth, so that not all checks come at once; soon, where it could not look."""
+    """The next time, spread by up to a tenth, so that not all checks come at once; soon, where it could not look.
+
+    Who asked after this run began saw something that it may have missed: that wish stands.
+    """
     spread = int.from_bytes(hashlib.sha256(f"{check.id}{now}".encode()).digest()[:4], "big") / 2**32
     interval = min(check.interval, SOON) if outcome is Outcome.UNKNOWN else check.interval
     due = now + interval * (0.9 + 0.1 * spread)
-    if not CheckDue.objects.filter(check_id=check.id).update(due_at=due, wanted_at=None):
+    if not CheckDue.objects.filter(check_id=check.id).update(due_at=due):
         CheckDue.objects.create(check_id=check.id, due_at=due)
+    CheckDue.objects.filter(check_id=check.id, wanted_at__lte=now).update(wanted_at=None)
 
 
 def _guarded(check: Check, look: Look) -> Verdict:
