@@ -205,7 +205,7 @@ def test_without_a_probe_nothing_is_shown(probed: House) -> None:
 
 
 def test_the_demos_number_of_leaks_is_what_the_last_search_found(probed: House) -> None:
-    from strongroom.policy.obligations.runs import Runner
+    from strongroom.policy.obligations.runner import Runner
     from strongroom.rehearsal.demo import found_by_the_last_search
     from strongroom.website.wiring import controls
 

@@ -98,7 +98,7 @@ def test_places_of_sign_ins_that_are_gone_early_are_missed(house: House, shop: S
 def test_a_folder_put_back_to_an_older_head_is_seen_by_what_was_seen_before(house: House, shop: Shop) -> None:
     """The broker, which would know better, hangs; what the last look saw is a row with its entry."""
     from strongroom.policy.logging_and_monitoring.checks.whole import CHECKS
-    from strongroom.policy.obligations.runs import Runner
+    from strongroom.policy.obligations.runner import Runner
 
     check, journal = CHECKS[0], house.rehearsal.folders.journal
     older = (journal / "checkpoint").read_text()

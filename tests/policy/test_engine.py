@@ -289,7 +289,7 @@ def test_evidence_names_nobody_speaks_of_the_past_and_is_superseded_not_edited(
 
 
 def runner(house: House, *checks: Check) -> Any:
-    from strongroom.policy.obligations.runs import Runner
+    from strongroom.policy.obligations.runner import Runner
     from strongroom.website.wiring import look
 
     running = house.rehearsal.running
@@ -327,7 +327,7 @@ def test_a_check_that_raises_is_unknown_and_repeats_nothing_of_what_it_met(house
 
 
 def test_a_check_that_hangs_is_unknown_and_left_behind_and_three_of_them_end_the_process(house: House) -> None:
-    from strongroom.policy.obligations.runs import TooManyHang
+    from strongroom.policy.obligations.runner import TooManyHang
 
     free = threading.Event()
 

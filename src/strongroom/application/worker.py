@@ -32,7 +32,7 @@ from strongroom.policy.encryption_and_storage.connection import Forgotten, Unava
 from strongroom.policy.incident_response.actions import open_cases
 from strongroom.policy.logging_and_monitoring import journal
 from strongroom.policy.logging_and_monitoring.models import SellingAccount
-from strongroom.policy.obligations import duties, owners, runs, sweeper, versions, wall
+from strongroom.policy.obligations import duties, owners, runner, runs, sweeper, versions, wall
 from strongroom.policy.obligations.channels.news import Source
 from strongroom.policy.obligations.channels.telling import Channels
 from strongroom.policy.retention_and_recovery import probe
@@ -88,7 +88,7 @@ class Worker:
         self._after_round = after_round
         self._after_watch = after_watch
         self._controls = controls
-        self._runner = runs.Runner(controls.checks, look)
+        self._runner = runner.Runner(controls.checks, look)
         self._watched_at: datetime | None = None
         self._seen_steps = self._watched_steps = self._checked_steps = -1
         self._telling = Telling(
@@ -206,7 +206,7 @@ class Worker:
             while not stop.is_set():
                 try:
                     self._guarded(self._check_due)
-                except runs.TooManyHang:
+                except runner.TooManyHang:
                     log.warning("too many checks hang; this process ends and is started anew")
                     os.kill(os.getpid(), signal.SIGTERM)
                     return
@@ -215,8 +215,9 @@ class Worker:
             connection.close()
 
     def _is_to_check(self) -> bool:
-        """Whether the round had its turn after the last step of a clock, and the checks had not."""
-        return self._checked_steps != self._seen_steps == self._clock.steps()
+        """Whether the round had its turn after the last step of a clock, and now the checks may have theirs."""
+        is_theirs = self._seen_steps == self._clock.steps()
+        return is_theirs and (self._runner.has_ended or self._checked_steps != self._seen_steps)
 
     def _check_due(self) -> None:
         steps = self._seen_steps

@@ -61,6 +61,7 @@ def _demo(options: argparse.Namespace) -> int:
             days=options.days,
             seed=options.seed,
             pg_bindir=options.pg_bindir,
+            orders_per_day=demo.ORDERS_PER_DAY,
             hands_off=options.days - demo.LEFT_TO_PACKERS,
         ) as rehearsal,
     ):
@@ -87,6 +88,7 @@ def _up_rehearsal(options: argparse.Namespace) -> int:
             port=options.port or 8443,
             days=demo.DAYS,
             pg_bindir=options.pg_bindir,
+            orders_per_day=demo.ORDERS_PER_DAY,
             hands_off=demo.DAYS - demo.LEFT_TO_PACKERS,
         ) as rehearsal,  # fmt: skip
     ):

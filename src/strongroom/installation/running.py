@@ -1,5 +1,6 @@
 """One installation's processes, from an empty folder to serving: database, broker, website, worker, inspector."""
 
+import contextlib
 import json
 import os
 import secrets
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -191,12 +192,23 @@ class Running:
 
     def run(self, role: str, arguments: Sequence[str]) -> str:
         """A short Django process with a role's uid, database rights and way to the broker; its output."""
-        done = subprocess.run(
-            [sys.executable, *arguments], capture_output=True, text=True, check=False, **self.as_role(role)
-        )
-        if done.returncode != 0:
-            raise CannotStart(f"{arguments[1]} failed. {done.stderr.strip()[-300:]}", "Look at the logs folder.")
-        return str(done.stdout)
+        with self.beside(role, arguments) as said:
+            pass
+        return said[0]
+
+    @contextlib.contextmanager
+    def beside(self, role: str, arguments: Sequence[str]) -> Iterator[list[str]]:
+        """The same, beside what is done meanwhile; it has ended, and its output is there, once this is left."""
+        said: list[str] = []
+        with subprocess.Popen(
+            [sys.executable, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            **self.as_role(role),
+        ) as process:  # fmt: skip
+            yield said
+            output, problems = process.communicate()
+        if process.returncode != 0:
+            raise CannotStart(f"{arguments[1]} failed. {problems.strip()[-300:]}", "Look at the logs folder.")
+        said.append(output)
 
     def as_role(self, role: str) -> dict[str, Any]:
         """Popen's arguments for a Django process of a role: uid, environment, way to the broker."""

@@ -21,8 +21,9 @@ from strongroom.rehearsal.browser import Browser
 from strongroom.rehearsal.installation import Rehearsal
 from strongroom.rehearsal.watchman import Watchman
 
-STEP: Final = 6 * 3600.0
+STEP: Final = 8 * 3600.0
 DAYS: Final = 35
+ORDERS_PER_DAY: Final = 6.0
 LEFT_TO_PACKERS: Final = 1
 """Days at the end of a demo in which nothing is despatched by itself."""
 LOOK_EACH: Final = 7
@@ -41,7 +42,7 @@ CODE: Final = re.compile(r">([0-9A-Z]{5}-[0-9A-Z]{5})</a>")
 
 
 def run(rehearsal: Rehearsal, *, days: int = DAYS, say: Any = None) -> dict[str, Any]:
-    """Live through `days` of policy time in steps of six hours; people look at orders meanwhile. The report."""
+    """Live through `days` of policy time in steps of eight hours; people look at orders meanwhile. The report."""
     began = time.monotonic()
     rehearsal.start()
     tell = say or (lambda _: None)
@@ -55,19 +56,20 @@ def run(rehearsal: Rehearsal, *, days: int = DAYS, say: Any = None) -> dict[str,
     try:
         for step in range(round(days * 86_400 / STEP)):
             rehearsal.step(STEP)
-            if step % 40 == 4:
+            if step == 4:
                 rehearsal.keep_office()
             if step % LOOK_EACH == LOOK_EACH - 1:
                 _look([people["support"], people["support2"]], packer, step // LOOK_EACH)
-            if step % 20 == 19:
-                tell(f"day {(step + 1) // 4} of {days}")
-        _stand_out(people["support2"])
-        tell(f"{_pack(packer)} parcels packed at the bench")
-        rehearsal.step(600)
-        rehearsal.keep_office()
-        rehearsal.step(60)
+            if step % 15 == 14:
+                tell(f"day {round((step + 1) * STEP / 86_400)} of {days}")
         with Watchman(rehearsal) as watchman:
-            late = [id_ for id_, run in watchman.run().items() if run["outcome"] == "none"]
+            with watchman.catching_up() as looked:
+                _stand_out(people["support2"])
+                tell(f"{_pack(packer)} parcels packed at the bench")
+                rehearsal.step(600)
+                rehearsal.keep_office()
+                rehearsal.step(60)
+            late = [id_ for id_, run in looked.items() if run["outcome"] == "none"]
             if late:
                 tell(f"checks that did not run in time: {', '.join(sorted(late))}")
             counts = watchman.counts()

@@ -92,10 +92,10 @@ class Rehearsal:
         self.running.start_database()
         self.running.migrate(at=self.clock.wall())
         self.running.start_broker("--unlock-file", str(unlock))
-        self.running.run("web", ["-m", "strongroom.rehearsal.sample_people"])
-        self.running.start_website()
-        self.running.start_worker()
-        self.running.start_inspector()
+        with self.running.beside("web", ["-m", "strongroom.rehearsal.sample_people"]):
+            self.running.start_website()
+            self.running.start_worker()
+            self.running.start_inspector()
         self.running.run("web", ["-m", "strongroom.rehearsal.sample_shop"])
 
     def keep_office(self) -> None:
@@ -227,7 +227,7 @@ class Rehearsal:
             ("-m", "strongroom.rehearsal.serve"),
             ("-m", "strongroom.rehearsal.worker"),
             ("-m", "strongroom.website.migrate"),
-            (*LIVE.inspector, "--tick", "0.5", "--rest", "2", "--search", str(self.elsewhere)),
+            (*LIVE.inspector, "--tick", "0.1", "--rest", "1", "--search", str(self.elsewhere)),
             {"STRONGROOM_REHEARSAL_CLOCK": clock, **loud},
         )
 
