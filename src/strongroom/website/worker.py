@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from strongroom.formats.clock import Clock, SystemClock
 from strongroom.formats.secret import Secret
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 
 POLL_EVERY = timedelta(minutes=6)
 """Two searches each six minutes stay within Amazon's 0.0056 a second."""
-
-TURN: Final = 0.0005
-"""Seconds for which one thread keeps the others waiting: with ten times that, as is usual, each answer of the database
-to the round would wait for a check that computes."""
 
 
 def run(
@@ -49,7 +45,6 @@ def run(
     know_policy()
     links.know(configuration)
     know_what_is_here(folders, configuration)
-    sys.setswitchinterval(TURN)
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())

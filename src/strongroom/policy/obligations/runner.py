@@ -19,7 +19,7 @@ from strongroom.policy.obligations.sweeper import beat
 
 SOON: Final = timedelta(minutes=15)
 """How long a check that could not look waits at most before it tries again."""
-RESTS: Final = 100
+RESTS: Final = 40
 """After each run a check rests this many times as long as it took, in real time, but no longer than half the time until
 it is due: so the machine is left to its work, however fast a rehearsal's clock goes. Whoever asks has it at once."""
 SLOW: Final = timedelta(seconds=40)
