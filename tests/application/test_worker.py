@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from strongroom.formats.secret import Secret
 from strongroom.policy.encryption_and_storage.connection import CHANNEL
 from tests.house.running import House
 
@@ -25,7 +26,8 @@ IN_A_THREAD = "from strongroom.website.process import begin; begin(clock); threa
 IN_THE_WORKER = """
 from datetime import timedelta
 from strongroom.website.worker import run
-sys.exit(run(clock, poll_every=timedelta(minutes=6), rest=0.02, after_round=lambda _: None, after_watch=fails))
+sys.exit(run(clock, poll_every=timedelta(minutes=6), rest=0.02, after_round=lambda _: None, after_watch=fails,
+    after_telling=fails))
 """
 
 
@@ -46,6 +48,8 @@ def test_what_nobody_caught_is_written_by_type_and_place_alone(house: House, cod
 
 
 def test_a_part_that_fails_ends_the_worker_so_that_it_is_started_anew(house: House) -> None:
+    if not house.rehearsal.folders.has_credential("mail-password"):
+        house.rehearsal.folders.keep_credential("mail-password", Secret("Lantern-Quay-9"))
     ran = process(house, IN_THE_WORKER, STRONGROOM_MARKETPLACE_CLIENT_ID="")
     assert ran.returncode == 1, ran.stderr
     assert "ValueError" in ran.stderr

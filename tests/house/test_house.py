@@ -17,6 +17,8 @@ MAY_ASK_THE_MACHINE = {
     "policy/access_management/factors.py",  # codes of RFC 6238
     "website/migrate.py",  # before a broker exists to ask
     "command/people.py", "rehearsal/browser.py", "rehearsal/installation.py",
+    "policy/retention_and_recovery/checks/leaking.py",  # a random word to be found, no time
+    *(f"rehearsal/sabotage/{name}.py" for name in ("data", "forgetting", "leaking", "logs", "sealing")),
 }  # fmt: skip
 
 
@@ -52,7 +54,7 @@ def test_functions_stay_short() -> None:
 
 def test_broad_excepts_stand_in_named_places_only() -> None:
     found = [where(p) for p in SOURCES if re.search(r"except (Exception|BaseException)\b", p.read_text())]
-    assert found == ["policy/obligations/runs.py"]  # a check that fails to look must not look like one that passed
+    assert found == ["policy/obligations/runner.py"]  # a check that fails to look must not look like one that passed
 
 
 def test_tracked_files_name_no_machine_path_and_no_registry() -> None:

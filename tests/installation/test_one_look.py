@@ -182,4 +182,4 @@ def test_without_a_description_nothing_is_known(folders: Folders) -> None:
     made, plan = inspector(folders, passes)
     made.take(plan)
     assert "no installation.json" in written(folders).unseen[0]
-    assert written(folders).saw == {}
+    assert written(folders).saw == {"asked": 0}

@@ -29,11 +29,18 @@ def probed(house: House) -> Iterator[House]:
     """A house with a probe, an order, and the worker's log, into which this process writes as the worker would."""
     from strongroom.policy.retention_and_recovery import probe
 
+    running = house.rehearsal.running
+    if running.who.is_service:
+        running.start_inspector()  # who may read what this process may not
     probe.keep()
-    with house.shop() as shop:
-        shop.place(1)
-        shop.receive()
-        yield house
+    try:
+        with house.shop() as shop:
+            shop.place(1)
+            shop.receive()
+            yield house
+    finally:
+        if running.who.is_service:
+            running.supervisor.end("inspector")
 
 
 @contextmanager

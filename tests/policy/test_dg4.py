@@ -188,7 +188,7 @@ def test_nor_is_one_believed_whose_certificate_is_somebody_elses(pages: Served, 
     from strongroom.installation.certificates import ensure
 
     other = data(house) / "another-authority"
-    other.mkdir(exist_ok=True)
+    other.mkdir(mode=0o700, exist_ok=True)
     ca, _, _ = ensure(other, ("localhost",))
     said(page(pages, house, ca=ca), Outcome.UNKNOWN, "did not answer: ConnectError")
 

@@ -18,6 +18,8 @@ from strongroom.policy.obligations.actions import ObligationKind, day_of, of_day
 from strongroom.policy.obligations.models import Obligation
 from strongroom.policy.retention_and_recovery.models import Order
 
+LAST_DAY: Final = 1_000_000
+"""Days since 1970 beyond which a number is none."""
 AHEAD: Final = timedelta(days=7)
 """How long before its term a day's data goes, so that none is late when the machine stood still for a while."""
 AT_ONCE: Final = 1_000
@@ -43,6 +45,8 @@ def forget_other_data(*, account: int) -> int:
         account_id=account, kind=ObligationKind.FORGET_OTHER_DATA, due_at__lte=definitions.now() + AHEAD
     )
     for row in due.order_by("due_at"):
+        if row.subject.int > LAST_DAY:
+            continue  # no day of ours: what names it is broken, and its deadline passes and is told
         while batch := _of_day(account, row.subject):
             gone += _forget(account, batch)
         if not _still_there(account, row.subject):
