@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8443
 PG15 ?= /usr/lib/postgresql/15/bin
+SQL := schema.py retention.py engine.py database_rights.py leaving.py two_people.py gate.py
 UV := $(BIN)/uv
 COMPILE := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --group build
 
@@ -34,7 +35,7 @@ test: $(VENV)/dev.stamp lint  ## Lint, types, import contracts and every test
 	$(BIN)/python -m pytest -q
 
 test-15: $(VENV)/dev.stamp  ## What meets the database, again on Debian's PostgreSQL 15
-	STRONGROOM_TEST_PG_BINDIR=$(PG15) $(BIN)/python -m pytest -q tests/application tests/policy tests/journeys/test_pages.py tests/journeys/test_live.py
+	STRONGROOM_TEST_PG_BINDIR=$(PG15) $(BIN)/python -m pytest -q tests/application tests/journeys/test_live.py $(addprefix tests/policy/test_,$(SQL))
 
 sabotage: $(VENV)/run.stamp  ## Break each promise on purpose and see its tile turn
 	$(BIN)/strongroom drill sabotage
