@@ -32,10 +32,10 @@ up: $(VENV)/run.stamp  ## Start everything on this machine with sample data, HTT
 	$(BIN)/strongroom up --demo --port $(PORT)
 
 test: $(VENV)/dev.stamp lint  ## Lint, types, import contracts and every test
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -p no:randomly
 
 test-15: $(VENV)/dev.stamp  ## What meets the database, again on Debian's PostgreSQL 15
-	STRONGROOM_TEST_PG_BINDIR=$(PG15) $(BIN)/python -m pytest -q tests/application tests/journeys/test_live.py $(addprefix tests/policy/test_,$(SQL))
+	STRONGROOM_TEST_PG_BINDIR=$(PG15) $(BIN)/python -m pytest -q -p no:randomly tests/application tests/journeys/test_live.py $(addprefix tests/policy/test_,$(SQL))
 
 sabotage: $(VENV)/run.stamp  ## Break each promise on purpose and see its tile turn
 	$(BIN)/strongroom drill sabotage
