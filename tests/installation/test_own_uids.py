@@ -147,7 +147,9 @@ def test_the_key_broker_has_no_network(installed: Rehearsal) -> None:
     assert up == []
 
 
-@pytest.mark.skip(reason="no key dies in this rehearsal since orders are received otherwise; to be given its own")
+@pytest.mark.skip(
+    reason="here its rebirth was not seen within 30 s, while a rehearsal of its own shows it; the wait is to be understood"
+)
 def test_a_broker_reborn_after_a_death_serves_its_peers_on(installed: Rehearsal) -> None:
     """Its re-execution keeps uid, network and socket; the worker goes on asking without anybody's help."""
     pid = installed.running.supervisor.pid("keybroker")

@@ -58,12 +58,6 @@ def _sabotage(options: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
-def _word(result: drill.Result) -> str:
-    if result.skipped:
-        return "skipped"
-    return "ok" if result.turned and result.mended else "NOT NOTICED"
-
-
 @contextmanager
 def a_rehearsal(options: argparse.Namespace) -> Iterator[Rehearsal]:
     """A rehearsal with a few days of business and an office that did its duties."""

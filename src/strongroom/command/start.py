@@ -94,7 +94,7 @@ def _up_rehearsal(options: argparse.Namespace) -> int:
     ):
         _say_grade(rehearsal.running)
         if rehearsal.is_new:
-            tell("A new rehearsal: living through its first month, under a minute.")
+            tell("A new rehearsal: living through its first month, a minute or two.")
             demo.run(rehearsal, say=tell)
         else:
             rehearsal.start()

@@ -130,7 +130,7 @@ class Inspector:
         return real >= plan.every or (now is not None and now - turn.at >= plan.every * 1000)
 
     def _asked(self, plan: Plan) -> int:
-        """When somebody last asked for this look; the file's times are all that is read of it."""
+        """When somebody last asked for this look; the file's times tell; its words are read by the two scans alone."""
         try:
             return (self._wanted / str(plan.look)).lstat().st_ctime_ns
         except OSError:
