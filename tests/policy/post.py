@@ -103,7 +103,7 @@ def post_office(house: House, folder: Path) -> Iterator[Post]:
     context = server_context(certificate, key)
     secret = Secret("what signs")
     with (
-        MailServer(context, password=PASSWORD) as server,
+        MailServer(context, password=PASSWORD, kept=None) as server,
         Receiver(context, secret, lambda: house.now().timestamp()) as receiver,
     ):
         mailer = Mailer("localhost", server.port, "starttls", "strongroom@example.invalid", "strongroom",

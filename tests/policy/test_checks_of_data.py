@@ -1,6 +1,7 @@
 """Checks of what is stored and of what must go: each holds in a house with business, and sees its break (DF, RR, AZ)."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -26,6 +27,10 @@ def shop(house: House) -> Iterator[Shop]:
         made.receive()
         with Target(house.rehearsal).unguarded() as sql:  # links of other tests are not used any more
             sql.execute("UPDATE link SET retired_at = %s WHERE retired_at IS NULL", [house.now()])
+            sql.execute(  # nor do their deadlines, which nobody will ever meet, wait for anybody
+                "UPDATE obligation SET due_at = %s WHERE satisfied_at IS NULL AND withdrawn_at IS NULL AND due_at < %s",
+                [house.now() + timedelta(days=2), house.now()],
+            )
         links.know(house.rehearsal.running.configuration)
         Retention().run()
         probe.keep()

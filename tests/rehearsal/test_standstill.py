@@ -6,8 +6,6 @@ import socket
 import time
 from pathlib import Path
 
-import pytest
-
 from strongroom.installation.folders import Folders
 from strongroom.rehearsal.installation import Rehearsal
 from strongroom.rehearsal.watchman import Watchman
@@ -22,9 +20,6 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.mark.skip(
-    reason="deadlines are judged before the round after a standstill has satisfied all; to be looked into"
-)
 def test_forty_days_without_a_worker_are_not_true_until_it_caught_up(folder: Path) -> None:
     with Folders(folder).only_one(), Rehearsal(folder, port=free_port(), days=44) as rehearsal:
         rehearsal.start()
@@ -42,6 +37,7 @@ def test_forty_days_without_a_worker_are_not_true_until_it_caught_up(folder: Pat
             finally:
                 os.kill(pid, signal.SIGCONT)
             rehearsal.wait_for(steps)
+            rehearsal.step(2 * 3600)  # what it learnt only now has its hour too
             watchman.run("RR-2")  # what had begun before the standstill ends now, and judges by then
             told = watchman.run("RR-2")
             assert {run["outcome"] for run in told.values()} == {"pass"}, told

@@ -201,13 +201,15 @@ def _journal_end(order: Order, before: Known | None) -> None:
         facts={Fact.CALL: order.call.bytes},
     )
     if order.cancelled_at is not None and cancelled:
+        held = order.sealed_version is not None  # of what came already cancelled there was never anything to forget
+        began = order.cancelled_at if held else definitions.now()
         open_obligation(
             account=order.account_id,
             kind=ObligationKind.FORGET_CANCELLED,
             subject=order.ref,
-            due_at=order.cancelled_at + terms.span("forget_cancelled_after"),
+            due_at=began + terms.span("forget_cancelled_after"),
             by=Actor.RECEIPT,
-            opened_at=order.cancelled_at,
+            opened_at=began,
         )
 
 

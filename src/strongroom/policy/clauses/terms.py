@@ -127,12 +127,13 @@ class Terms:
         return value
 
     def _of_each_profile(self, name: str, asked: Scope) -> Iterator[tuple[str, Said]]:
-        """Each profile's word for this scope: its most particular one that covers it."""
+        """Each profile's word for this scope: its most particular one that covers it; both where two are equally so."""
         wanted = set(asked)
         for id_ in dict.fromkeys(id_ for id_, _ in self._said.get(name, [])):
             covering = [said for of, said in self._said[name] if of == id_ and set(said.scope) <= wanted]
             if covering:
-                yield id_, max(covering, key=lambda said: len(said.scope))
+                closest = max(len(said.scope) for said in covering)
+                yield from ((id_, said) for said in covering if len(said.scope) == closest)
 
 
 def lint(company: Sequence[Profile], beside: Sequence[Profile]) -> list[Mistake]:

@@ -76,7 +76,7 @@ class Mail:
 class Box:
     """The server's memory; a rehearsal's mails are gone with it."""
 
-    mails: deque[Mail] = field(default_factory=lambda: deque(maxlen=KEPT))
+    mails: deque[Mail]
     faults: deque[MailFault] = field(default_factory=deque)
     taken: int = 0
     said: list[str] = field(default_factory=list)
@@ -98,18 +98,19 @@ class Box:
 
 
 class MailServer(socketserver.ThreadingTCPServer):
-    """The server on this machine. context: none for a server without any TLS. at_once: TLS before anything is said."""
+    """The server on this machine. context: none for a server without any TLS. at_once: TLS before anything is said.
+    kept: how many mails; none keeps all."""
 
     daemon_threads = True
     allow_reuse_address = True
 
     def __init__(
         self, context: ssl.SSLContext | None, *, port: int = 0, at_once: bool = False, password: str = "",
-        limit: int = LIMIT,
+        limit: int = LIMIT, kept: int | None = KEPT,
     ) -> None:  # fmt: skip
         super().__init__(("127.0.0.1", port), _Conversation)
         self.context, self.at_once, self.password, self.limit = context, at_once, password, limit
-        self.box = Box()
+        self.box = Box(deque(maxlen=kept))
 
     @property
     def port(self) -> int:

@@ -26,8 +26,8 @@ from strongroom.policy.logging_and_monitoring.tree import PublishedTree
 
 A_DAY: Final = 200
 """Rows looked at of each account and day."""
-DAYS: Final = 4
-"""Of how many days the leaves are read in one run, at random: those of a day may be hundreds of thousands."""
+READ: Final = 1_000
+"""Bundles of leaves after which no further day is begun: those of one day may be hundreds of thousands."""
 SIGNED_WITHIN: Final = 3.0
 TEXT: Final = re.compile(rb"[\x20-\x7e]{40,}|\x00{8,}")
 """What no cipher writes: of the largest parts, one in a hundred thousand million has so long a run by chance."""
@@ -129,9 +129,16 @@ def _without_leaf(folder: Path, rows: Sequence[Row]) -> tuple[int, int]:
         by_day[row.born].add(row.sealing)
     tree = PublishedTree(folder)
     asked, left = 0, set()
-    for day in sorted(by_day, key=lambda _: os.urandom(4))[:DAYS]:
+    read = 0
+    for day in sorted(by_day, key=lambda _: os.urandom(4)):
+        if read >= READ:
+            break
         asked += len(by_day[day])
-        left |= by_day[day] - {_sealing(data) for data in _leaves_of(tree, day)}
+        missing = set(by_day[day])
+        for leaves in _leaves_around(tree, day):
+            read += 1
+            missing -= {_sealing(data) for data in _seals(leaves)}
+        left |= missing
     if left:
         time.sleep(SIGNED_WITHIN)
         newer = PublishedTree(folder)
@@ -140,15 +147,15 @@ def _without_leaf(folder: Path, rows: Sequence[Row]) -> tuple[int, int]:
     return asked, len(left)
 
 
-def _leaves_of(tree: PublishedTree, day: date) -> Iterator[bytes]:
-    """The leaves of seals that were made on a day, and around it."""
+def _leaves_around(tree: PublishedTree, day: date) -> Iterator[Sequence[bytes]]:
+    """The bundles of leaves that were made on a day, and an hour around it."""
     began = datetime.combine(day, clock(), UTC)
     after = definitions.milliseconds(began + timedelta(days=1, hours=1))
     for index in range(_first_bundle(tree, definitions.milliseconds(began - timedelta(hours=1))), tree.bundles):
         leaves = tree.bundle(index)
         if min(leaf.glance(data)[1] for data in leaves) > after:
             return
-        yield from _seals(leaves)
+        yield leaves
 
 
 def _first_bundle(tree: PublishedTree, at: int) -> int:
