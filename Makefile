@@ -7,10 +7,11 @@ PORT ?= 8443
 PG15 ?= /usr/lib/postgresql/15/bin
 SQL := schema.py retention.py engine.py database_rights.py leaving.py two_people.py gate.py
 UV := $(BIN)/uv
+PYTEST := $(BIN)/python -m pytest -q -p no:randomly --durations=15
 COMPILE := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-15 sabotage lint bench lock clean
+.PHONY: help up test test-machine test-policy test-journeys test-15 sabotage lint bench lock clean
 
 help:  ## Show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -31,11 +32,20 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 up: $(VENV)/run.stamp  ## Start everything on this machine with sample data, HTTPS on PORT
 	$(BIN)/strongroom up --demo --port $(PORT)
 
-test: $(VENV)/dev.stamp lint  ## Lint, types, import contracts and every test
-	$(BIN)/python -m pytest -q -p no:randomly
+test: $(VENV)/dev.stamp lint  ## Lint, types, import contracts and every test, in three processes with a house each
+	$(MAKE) --no-print-directory --keep-going --output-sync=target -j3 test-journeys test-policy test-machine
+
+test-machine: $(VENV)/dev.stamp
+	$(PYTEST) tests --ignore=tests/policy --ignore=tests/journeys --ignore=tests/leaks
+
+test-policy: $(VENV)/dev.stamp
+	$(PYTEST) tests/policy
+
+test-journeys: $(VENV)/dev.stamp
+	$(PYTEST) tests/journeys tests/leaks
 
 test-15: $(VENV)/dev.stamp  ## What meets the database, again on Debian's PostgreSQL 15
-	STRONGROOM_TEST_PG_BINDIR=$(PG15) $(BIN)/python -m pytest -q -p no:randomly tests/application tests/journeys/test_live.py $(addprefix tests/policy/test_,$(SQL))
+	STRONGROOM_TEST_PG_BINDIR=$(PG15) $(PYTEST) tests/application tests/journeys/test_live.py $(addprefix tests/policy/test_,$(SQL))
 
 sabotage: $(VENV)/run.stamp  ## Break each promise on purpose and see its tile turn
 	$(BIN)/strongroom drill sabotage

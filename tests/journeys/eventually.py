@@ -7,7 +7,7 @@ from typing import TypeVar
 Seen = TypeVar("Seen")
 
 
-def eventually(look: Callable[[], Seen], *, within: float = 15.0, every: float = 0.1) -> Seen:
+def eventually(look: Callable[[], Seen], *, within: float = 60.0, every: float = 0.1) -> Seen:
     """What `look` sees, as soon as it is true; an `AssertionError` with the last of it after `within` seconds."""
     deadline = time.monotonic() + within
     while not (seen := look()):

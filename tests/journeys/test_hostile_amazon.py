@@ -114,6 +114,6 @@ def test_while_it_hesitates_acts_still_get_their_place_in_the_journal(
     administrator.post("/marketplace/ask", administrator.get("/marketplace/"))
     eventually(lambda: stranger.asked.total() > asked)
     assert administrator.get("/openings/").status_code == 403, "an administrator is refused, which is an entry"
-    eventually(lambda: query(live, "SELECT count(*) FROM pending") == 0, within=6)
+    eventually(lambda: query(live, "SELECT count(*) FROM pending") == 0, within=30)
     stranger.mood = "honest"
     assert live.process.poll() is None
