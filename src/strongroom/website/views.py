@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
 
 from strongroom.policy.clauses.permissions import Permission, permission
 from strongroom.policy.least_privilege.models import Person
@@ -17,6 +18,7 @@ FIRST: Final = (
 
 
 @permission(Permission.SIGNED_IN)
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Where the person's work is: the bench, the orders they answer for, else the wall."""
     permissions = request.user.permissions() if isinstance(request.user, Person) else frozenset()

@@ -251,7 +251,7 @@ def _person(
             (g, Reason(g.reason).words, EndReason(g.end_reason).words if g.end_reason else "")
             for g in Grant.objects.filter(person=found, ended_at__isnull=False)
         ],
-        "sessions": [(s, FactorKind(s.factor).words) for s in sessions.of(found)],
+        "sessions": [(s, _came_by(s)) for s in sessions.of(found)],
         "factors": [(f, TYPES[f.type].words) for f in factors.list_of(found)],
         "form": form or GrantForm(),
         "end_form": end_form or EndForm(),
@@ -272,7 +272,7 @@ def _own(
     shown = {
         "found": person,
         "factors": [(f, TYPES[f.type].words, str(f) if f.type == "webauthn" else "") for f in factors.list_of(person)],
-        "sessions": [(s, FactorKind(s.factor).words, s.pk == sessions.current(request)) for s in sessions.of(person)],
+        "sessions": [(s, _came_by(s), s.pk == sessions.current(request)) for s in sessions.of(person)],
         "grants": [(g, Reason(g.reason).words) for g in Grant.objects.filter(person=person, ended_at__isnull=True)],
         "problem": problem,
         "codes": codes or [],
@@ -280,6 +280,11 @@ def _own(
         "recent": sessions.is_recent(request),
     }
     return render(request, "access_management/me.html", shown, status=status)
+
+
+def _came_by(session: SignedIn) -> str:
+    """The factor that a session began with; the probe's began with none."""
+    return FactorKind(session.factor).words if session.factor else "no factor"
 
 
 def _find(pk: int) -> Person:

@@ -44,6 +44,7 @@ class Permission(StrEnum):
     POLICY_OWN = "policy:clause:own"
     PRINTERS_MANAGE = "printers:printer:manage"
     PRINTERS_READ = "printers:printer:read"
+    PRINTERS_TEST = "printers:printer:test"
     REGISTERS_MANAGE = "registers:entry:manage"
     REGISTERS_READ = "registers:entry:read"
     RETENTION_READ = "retention:day:read"
@@ -84,6 +85,7 @@ NUMBERS = {
     Permission.CASES_READ: 31,
     Permission.CASES_DECIDE: 32,
     Permission.POLICY_ANSWER: 40,
+    Permission.PRINTERS_TEST: 41,
 }
 """What the journal says for each; never change or reuse one."""
 

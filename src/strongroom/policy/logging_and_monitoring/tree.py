@@ -86,7 +86,9 @@ class PublishedTree:
             yield index, self.leaf(index), merkle.leaf_hash(self.leaf_bytes(index))
 
     def inclusion(self, index: int) -> proof.Inclusion:
-        """The proof file's contents for one leaf."""
+        """The proof file's contents for one leaf. Raises `Malformed` for one that the tree has not."""
+        if not 0 <= index < self.size:
+            raise Malformed("the tree has no such leaf")
         hashes = merkle.inclusion(index, self.size, self._reader.node)
         return proof.Inclusion(index, tuple(hashes), self.note, self.leaf_bytes(index))
 

@@ -83,11 +83,10 @@ def strip(clause: str, checks: Sequence[str], installed_at: datetime, now: datet
 def stretches(clause: str, now: datetime) -> list[Stretch]:
     """When it was false, unknown, due or excepted within the last ninety days, newest first."""
     turns = list(Turn.objects.filter(account_id=0, clause=clause, at__gte=now - timedelta(days=DAYS)).order_by("at"))
-    after = [*(turn.at for turn in turns[1:]), None]
     found = [
-        Stretch(State(turn.state), turn.at, until, turn.reason)
-        for turn, until in zip(turns, after, strict=True)
-        if State(turn.state) not in (State.TRUE, State.ATTESTED, State.NOT_USED)
+        Stretch(State(turn.state), turn.at, after.at if after else None, turn.reason)
+        for turn, after in itertools.pairwise([*turns, None])
+        if turn is not None and State(turn.state) not in (State.TRUE, State.ATTESTED, State.NOT_USED)
     ]
     return found[::-1]
 

@@ -184,7 +184,7 @@ def approve(request: HttpRequest, id_: uuid.UUID) -> HttpResponse:
     return redirect("approval", id_)
 
 
-@permission(Permission.APPROVALS_READ)
+@permission(Permission.APPROVALS_PROPOSE)
 @require_POST
 @transaction.atomic
 def decline(request: HttpRequest, id_: uuid.UUID) -> HttpResponse:

@@ -58,7 +58,7 @@ def retire(request: HttpRequest, printer: int) -> HttpResponse:
     return redirect("printers")
 
 
-@permission(Permission.PRINTERS_READ)
+@permission(Permission.PRINTERS_TEST)
 @require_POST
 def test(request: HttpRequest, printer: int) -> HttpResponse:  # noqa: ARG001 - a POST is all it takes
     """Print a page that names the printer and nobody."""
@@ -100,7 +100,7 @@ def _page(request: HttpRequest, form: PrinterForm, said: str = "", status: int =
     shown = {
         "rows": [(p, reads.queue_depth(p), bytes(p.fingerprint).hex()) for p in reads.printers()],
         "form": form, "said": said,
-        "may_manage": can(person, Permission.PRINTERS_MANAGE),
+        "may_manage": can(person, Permission.PRINTERS_MANAGE), "may_test": can(person, Permission.PRINTERS_TEST),
     }  # fmt: skip
     return render(request, "despatch/printers.html", shown, status=status)
 
