@@ -59,7 +59,7 @@ def mine(cast: Cast, role: str) -> dict[str, str]:
         "ref": cast.foreign["ref"] if role == "probe" else own["ref"],
         "pk": cast.victim.row.pk, "verb": "sign-out", "grant": own["grant"], "device": own["device"], "index": 0,
         "id_": own["approval"], "number": own["case"], "name": "test", "page": "policy", "what": "place",
-        "account": own["account"], "label": own["label"], "spare": own["spare"], "printer": own["printer"], "entry": own["entry"],
+        "account": own["account"], "label": own["label"], "spare": own["spare"], "message": own["message"], "wave": own["wave"], "printer": own["printer"], "entry": own["entry"],
         "obligation": own["obligation"], "token": "not-a-token", "factor": factor_of(cast, role),
         "session": session_of(cast, role),
     }  # fmt: skip
@@ -85,21 +85,24 @@ def address(route: str, values: dict[str, str]) -> str:
     return PARAMETER.sub(lambda found: values[found[1]], route)
 
 
+MEANT: Final = (
+    ("/messages/", {"id_": "message"}),
+    ("/waves/", {"number": "wave"}),
+    ("/printers/<int:printer>/retire", {"printer": "spare"}),
+)
+"""Where a parameter's name means another thing than elsewhere."""
+FIXED: Final = (
+    ("/wall/", {"id_": "AZ-14"}),  # a promise that no check looks at: asking for its checks asks for nothing
+    ("/duties/", {"name": "review_access"}),
+    ("/worklist/", {"number": "1"}),
+)
+
+
 def of_route(route: str, values: dict[str, str]) -> dict[str, str]:
-    """The same names mean other things on some routes."""
-    if route.startswith("/wall/"):
-        return {**values, "id_": "AZ-14"}  # a promise that no check looks at: asking for its checks asks for nothing
-    if route.startswith("/messages/"):
-        return {**values, "id_": values["message"]}
-    if route.endswith("<int:printer>/retire"):
-        return {**values, "printer": values["spare"]}
-    if route.startswith("/waves/"):
-        return {**values, "number": values["wave"]}
-    if route.endswith("/left"):
-        return {**values, "number": "1"}
-    if route.startswith("/duties/"):
-        return {**values, "name": "review_access"}
-    return values
+    """The values as this route means them."""
+    meant = {name: values[key] for start, names in MEANT if route.startswith(start) for name, key in names.items()}
+    fixed = {name: value for start, names in FIXED if route.startswith(start) for name, value in names.items()}
+    return {**values, **meant, **fixed}
 
 
 def fields(route: str, cast: Cast) -> dict[str, str]:
@@ -173,9 +176,7 @@ def test_each_route_answers_whom_it_is_published_for(cast: Cast, web: None, role
         if line.route in LAST:
             cast.refresh(role)
         for method in METHODS:
-            values = of_route(
-                line.route, mine(cast, role) | {"message": str(cast.own["message"]), "wave": str(cast.own["wave"])}
-            )
+            values = of_route(line.route, mine(cast, role))
             path = address(line.route, values)
             answer = ask(cast.browser(role), method, path, fields(line.route, cast))
             said = outcome(answer)

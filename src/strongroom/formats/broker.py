@@ -14,7 +14,7 @@ from strongroom.formats.malformed import Malformed
 from strongroom.formats.parts import FIELDS, Part, Peer
 from strongroom.formats.sealed import INDEX_BYTES, Day, Place
 from strongroom.formats.secret import Secret
-from strongroom.formats.wire import i64, number, pack, signed, u8, u16, u32, u64, unpack
+from strongroom.formats.wire import exact, flag, i64, pack, signed, u8, u16, u32, u64, unpack
 
 VERSION: Final = 1
 MAX_FRAME: Final = 32 << 20
@@ -169,7 +169,7 @@ def parse_request(body: bytes) -> tuple[Verb, list[bytes]]:
     if len(items) < 2 or items[0] != u8(VERSION):
         raise Malformed("unknown version")
     try:
-        return Verb(number(items[1])), items[2:]
+        return Verb(exact(items[1], 1)), items[2:]
     except ValueError:
         raise Malformed("unknown verb") from None
 
@@ -183,7 +183,7 @@ def parse_answer(body: bytes) -> Answer:
     if len(items) < 2 or items[0] != u8(VERSION):
         raise Malformed("unknown version")
     try:
-        return Answer(Status(number(items[1])), tuple(items[2:]))
+        return Answer(Status(exact(items[1], 1)), tuple(items[2:]))
     except ValueError:
         raise Malformed("unknown status") from None
 
@@ -194,7 +194,7 @@ def told(value: Told) -> tuple[bytes, ...]:
 
 def parse_told(values: Sequence[bytes]) -> Told:
     at, in_doubt, locked, rehearsal = _exactly(values, 4)
-    return Told(number(at), bool(number(in_doubt)), bool(number(locked)), bool(number(rehearsal)))
+    return Told(exact(at, 8), flag(in_doubt), flag(locked), flag(rehearsal))
 
 
 def living_key(key: LivingKey) -> bytes:
@@ -214,7 +214,7 @@ def living_key(key: LivingKey) -> bytes:
 def parse_living_key(data: bytes) -> LivingKey:
     house, account, day, generation, born, dies_at, key_id = unpack(data, items=7)
     return LivingKey(
-        bool(number(house)), signed(account), number(day), number(generation), number(born), number(dies_at), key_id
+        flag(house), signed(account), exact(day, 4), exact(generation, 2), exact(born, 8), exact(dies_at, 8), key_id
     )
 
 
@@ -246,8 +246,8 @@ def to_seal(value: ToSeal) -> bytes:
 
 def parse_to_seal(data: bytes) -> ToSeal:
     order, part, write, packed = unpack(data, items=4)
-    kind = _part(number(part))
-    return ToSeal(_reference(order), kind, number(write), parse_fields(kind, packed))
+    kind = _part(exact(part, 1))
+    return ToSeal(_reference(order), kind, exact(write, 8), parse_fields(kind, packed))
 
 
 def sealed(value: Sealed) -> bytes:
@@ -295,7 +295,10 @@ def parse_indexes(data: bytes) -> dict[int, bytes]:
     step = 1 + INDEX_BYTES
     if len(data) % step:
         raise Malformed("indexes are a field number and 12 bytes each")
-    return {data[at]: data[at + 1 : at + step] for at in range(0, len(data), step)}
+    found = {data[at]: data[at + 1 : at + step] for at in range(0, len(data), step)}
+    if indexes(found) != data:
+        raise Malformed("each index stands once, in the order of its field")
+    return found
 
 
 def destroyed(value: Destroyed) -> bytes:
@@ -304,7 +307,7 @@ def destroyed(value: Destroyed) -> bytes:
 
 def parse_destroyed(data: bytes) -> Destroyed:
     account, day, generation, token = unpack(data, items=4)
-    return Destroyed(signed(account), number(day), number(generation), token)
+    return Destroyed(signed(account), exact(day, 4), exact(generation, 2), token)
 
 
 def _part(value: int) -> Part:

@@ -81,6 +81,21 @@ def number(data: bytes) -> int:
     return int.from_bytes(data, "big")
 
 
+def exact(data: bytes, width: int) -> int:
+    """An unsigned big-endian integer of this many bytes: the one encoding that a field of known width has."""
+    if len(data) != width:
+        raise Malformed(f"this integer is {width} bytes")
+    return int.from_bytes(data, "big")
+
+
+def flag(data: bytes) -> bool:
+    """A byte that is 0 or 1."""
+    value = exact(data, 1)
+    if value > 1:
+        raise Malformed("a flag is 0 or 1")
+    return value == 1
+
+
 def signed(data: bytes) -> int:
     """A signed big-endian integer of 8 bytes."""
     if len(data) != 8:

@@ -85,6 +85,7 @@ class Refusals:
         self._respond = respond
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        request.get_host()  # Django looks at it only where somebody asks; a name that is not ours ends here, as 400
         return self._respond(request)
 
     def process_exception(self, request: HttpRequest, problem: Exception) -> HttpResponse | None:

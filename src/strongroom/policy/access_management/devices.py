@@ -82,11 +82,14 @@ def of_browser(request: HttpRequest) -> Device | None:
 
 
 def of_session(request: HttpRequest) -> Device | None:
-    """The recorded device that this session is on."""
-    id_ = sessions.current(request)
-    living = SignedIn.objects.filter(ended_at__isnull=True, device__retired_at__isnull=True).select_related("device")
-    row = living.filter(pk=id_).first() if id_ is not None else None
-    return row.device if row is not None else None
+    """The recorded device that this session is on, where this browser is on it too.
+
+    A session's cookie that was copied to another machine has the session and not the device: whoever holds it must
+    first say in the journal which device that machine is.
+    """
+    id_, here = sessions.current(request), of_browser(request)
+    living = SignedIn.objects.filter(ended_at__isnull=True, device=here)
+    return here if id_ is not None and here is not None and living.filter(pk=id_).exists() else None
 
 
 def where(person: Person) -> int | None:
