@@ -242,3 +242,31 @@ def test_a_right_password_of_the_list_is_no_way_in_and_tells_nothing_of_the_seco
 def test_everybody_of_the_cast_is_who_they_were(cast: Cast, web: None) -> None:
     """After all of the above nobody has a role more, or less."""
     assert {role: sorted(who.now().roles()) for role, who in cast.people.items()} == {role: [role] for role in PEOPLE}
+
+
+def test_fields_that_no_form_has_change_nothing(cast: Cast, web: None) -> None:
+    """Mass assignment: a role, an owner, a state, an account that the form does not ask for."""
+    from strongroom.policy.least_privilege.models import Person
+
+    cast.refresh("administrator")
+    email = "mass-assigned@example.invalid"
+    more = {"is_active": "0", "is_synthetic": "1", "roles": "support", "role": "administrator", "id": "1", "pk": "1",
+            "password": "Owned-By-Me-99!", "locked_at": "", "granted_by": "1", "approved_at": "2026-01-01"}  # fmt: skip
+    answer = post(cast.people["administrator"].browser, "/people/invite", name="Mass", email=email, **more)
+    assert answer.status_code == 200
+    made = Person.objects.get(email=email)
+    assert (made.is_active, made.is_synthetic, made.has_usable_password(), list(made.roles())) == (True, False, False, [])
+
+
+def test_a_field_in_the_address_is_none_of_the_form(cast: Cast, web: None) -> None:
+    """Parameter pollution: what the body must say is not read from the address, and of two the last alone counts."""
+    cast.refresh("support")
+    support = cast.people["support"].browser
+    path = f"/orders/{cast.own['ref']}/reveal"
+    assert post(support, f"{path}?purpose=1").status_code == 422
+    answer = support.post(
+        path, "purpose=1&purpose=6", content_type="application/x-www-form-urlencoded", secure=True,
+        headers={"referer": "https://localhost/"},
+    )  # fmt: skip
+    assert answer.status_code == 422, "6 is the worker's purpose, and it is what was said last"
+    assert post(browser(), "/sign-in?email=a@example.invalid&password=x").status_code in (200, 422)

@@ -59,6 +59,8 @@ def sign(text: str, name: str, key: Ed25519PrivateKey) -> str:
 def verify(note: str, key: VerifierKey) -> str:
     """The text of a note that this key signed; `Malformed` otherwise. Signatures of other keys are passed over."""
     text, signatures = _split(note)
+    if not _is_utf8(text):
+        raise Malformed("a note is UTF-8")
     for name, value in signatures:
         if name != key.name or value[:4] != key.id():
             continue
@@ -73,7 +75,7 @@ def verify(note: str, key: VerifierKey) -> str:
 def parse_verifier_key(line: str) -> VerifierKey:
     """The inverse of `VerifierKey.line`; `Malformed` for another algorithm or a key id that does not fit."""
     parts = line.strip().split("+", 2)
-    if len(parts) != 3:
+    if len(parts) != 3 or not _is_utf8(line):
         raise Malformed("a verifier key is <name>+<key id>+<key>")
     name, key_id, encoded = parts
     raw = _unb64(encoded)
@@ -83,6 +85,11 @@ def parse_verifier_key(line: str) -> VerifierKey:
     if key.id().hex() != key_id:
         raise Malformed("the key id does not belong to the key")
     return key
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether it can be written: a text read with lone surrogates in it cannot."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def parse_checkpoint(text: str) -> Checkpoint:

@@ -19,7 +19,10 @@ from strongroom.keybroker.asking import Asker
 
 TICK: Final = 0.2
 """Seconds between looks at the time when nobody asks."""
-MOST_CONNECTIONS: Final = 256
+MOST_CONNECTIONS: Final = 128
+"""Of one peer."""
+MOST_HALF: Final = 64 << 20
+"""Bytes of requests that did not arrive whole yet, of one peer."""
 READ_AT_ONCE: Final = 1 << 20
 MOST_UNSENT: Final = 64 << 20
 
@@ -46,7 +49,7 @@ class Listener:
         self._tick = tick
         self._stranger = stranger
         self._selector = selectors.DefaultSelector()
-        self._connections: set[int] = set()
+        self._connections: dict[int, _Connection] = {}
         self._stopping = False
 
     def add_channel(self, descriptor: int, peer: Peer) -> None:
@@ -106,7 +109,7 @@ class Listener:
             asked, _, _, _ = channel.recvmsg(16)
         except OSError:
             return
-        if asked != b"D" or len(self._connections) >= MOST_CONNECTIONS:
+        if asked != b"D" or len(self._of(peer)) >= MOST_CONNECTIONS:
             return
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -126,15 +129,19 @@ class Listener:
         peer = uids.get(uid)
         if peer is None:
             self._stranger(uid)
-        if peer is None or len(self._connections) >= MOST_CONNECTIONS:
+        if peer is None or len(self._of(peer)) >= MOST_CONNECTIONS:
             accepted.close()
             return
         self._register(accepted, peer)
 
+    def _of(self, peer: Peer) -> list[_Connection]:
+        """A peer's connections: what one has too many of is no other's trouble."""
+        return [each for each in self._connections.values() if each.asker.peer is peer]
+
     def _register(self, connected: socket.socket, peer: Peer) -> None:
         connected.setblocking(False)
         connection = _Connection(connected, Asker(peer))
-        self._connections.add(connected.fileno())
+        self._connections[connected.fileno()] = connection
         self._selector.register(connected, selectors.EVENT_READ, lambda events: self._served(connection, events))
 
     def _served(self, connection: _Connection, events: int) -> None:
@@ -150,6 +157,8 @@ class Listener:
         if not piece:
             raise EOFError
         connection.received += piece
+        if sum(len(each.received) for each in self._of(connection.asker.peer)) > MOST_HALF:
+            raise EOFError
         while (body := _next_frame(connection.received)) is not None and not connection.last:
             connection.unsent += wire.frame(self._answer(connection, body))
             if len(connection.unsent) > MOST_UNSENT:
@@ -179,7 +188,7 @@ class Listener:
             self._selector.modify(connection.socket, wanted, key.data)
 
     def _drop(self, connection: _Connection) -> None:
-        self._connections.discard(connection.socket.fileno())
+        self._connections.pop(connection.socket.fileno(), None)
         self._selector.unregister(connection.socket)
         connection.socket.close()
 

@@ -30,7 +30,7 @@ class PublishedTree:
     def __init__(self, folder: Path, key: note.VerifierKey | None = None) -> None:
         self._folder = folder
         self.key = key or read_key(folder)
-        self.note = (folder / "checkpoint").read_text(encoding="utf-8")
+        self.note = _text(folder / "checkpoint")
         self.checkpoint = note.verify_checkpoint(self.note, self.key)
         self._bundle: tuple[int, list[bytes]] = (-1, [])
         self._reader = Reader(self.checkpoint.size, lambda name: (folder / name).read_bytes())
@@ -136,4 +136,11 @@ def read_key(folder: Path) -> note.VerifierKey:
     found = sorted(folder.glob("*.vkey"))
     if len(found) != 1:
         raise Malformed("the folder holds one .vkey file")
-    return note.parse_verifier_key(found[0].read_text(encoding="utf-8"))
+    return note.parse_verifier_key(_text(found[0]))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise Malformed(f"{path.name} is not UTF-8") from None
