@@ -1,0 +1,177 @@
+"""Mutation testing of the rules that matter most: one small change at a time, and some test must notice (`make mutate`).
+
+Each mutant lives in the memory of a forked process, where an import hook hands it out instead of the module; no file is
+changed. A mutant that no focused test notices is a survivor: it is printed with its line, and docs/testing.md says why it
+may live, or a test is written.
+"""
+
+import ast
+import copy
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import io
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+import hypothesis
+import pytest
+
+ROOT: Final = Path(__file__).parents[2]
+SECONDS: Final = 60
+TARGETS: Final = {
+    "strongroom.policy.retention_and_recovery.rules": ["tests/policy/test_retention_rules.py"],  # the eraser
+    "strongroom.keybroker.budgets": ["tests/keybroker/test_budgets.py"],  # the authoriser's counting
+    "strongroom.policy.obligations.rules": ["tests/policy/test_wall_rules.py", "tests/policy/test_wall_words.py"],  # the evaluator
+    "strongroom.formats.merkle": ["tests/formats/test_properties.py"],  # the journal
+}
+COMPARED: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
+}  # fmt: skip
+COUNTED: Final[dict[type[ast.operator], type[ast.operator]]] = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.FloorDiv, ast.FloorDiv: ast.Mult, ast.LShift: ast.RShift,
+    ast.RShift: ast.LShift, ast.BitAnd: ast.BitOr, ast.Mod: ast.Mult,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A module with one change. `what`: line and change, for people."""
+
+    module: str
+    what: str
+    source: str
+
+
+def changes(node: ast.AST) -> Iterator[ast.AST]:
+    """What one node could be instead."""
+    match node:
+        case ast.Compare(ops=[op]) if type(op) in COMPARED:
+            yield ast.Compare(node.left, [COMPARED[type(op)]()], node.comparators)
+        case ast.Compare(ops=[first, second]) if type(first) in COMPARED and type(second) in COMPARED:
+            yield ast.Compare(node.left, [COMPARED[type(first)](), second], node.comparators)
+            yield ast.Compare(node.left, [first, COMPARED[type(second)]()], node.comparators)
+        case ast.BoolOp():
+            yield ast.BoolOp(ast.Or() if isinstance(node.op, ast.And) else ast.And(), node.values)
+            yield from (ast.BoolOp(node.op, node.values[:n] + node.values[n + 1 :]) for n in range(len(node.values)))
+        case ast.UnaryOp(op=ast.Not()):
+            yield node.operand
+        case ast.BinOp() if type(node.op) in COUNTED:
+            yield ast.BinOp(node.left, COUNTED[type(node.op)](), node.right)
+        case ast.Constant(value=bool()):
+            yield ast.Constant(not node.value)
+        case ast.Constant(value=int()):
+            yield ast.Constant(node.value + 1)
+        case ast.IfExp():
+            yield node.body
+            yield node.orelse
+        case ast.If():
+            yield ast.If(ast.Constant(value=False), node.body, node.orelse)
+        case ast.Call(func=ast.Name(id="min")):
+            yield ast.Call(ast.Name("max"), node.args, node.keywords)
+        case ast.Call(func=ast.Name(id="max")):
+            yield ast.Call(ast.Name("min"), node.args, node.keywords)
+
+
+class _Replace(ast.NodeTransformer):
+    """Puts one node in the place of the n-th."""
+
+    def __init__(self, wanted: int, other: ast.AST) -> None:
+        self._wanted, self._other, self._at = wanted, other, -1
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        self._at += 1
+        if self._at == self._wanted:
+            return self._other
+        return self.generic_visit(node)
+
+
+def _in_order(node: ast.AST) -> Iterator[ast.AST]:
+    yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _in_order(child)
+
+
+def mutants(module: str) -> Iterator[Mutant]:
+    """Every change of a module, one at a time. Annotations and values of enums stay."""
+    text = (ROOT / "src" / (module.replace(".", "/") + ".py")).read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    kept = {id(child) for node in ast.walk(tree) for child in _outside(node)}
+    for at, node in enumerate(_in_order(tree)):
+        if id(node) in kept:
+            continue
+        for other in changes(node):
+            made = _Replace(at, copy.deepcopy(other)).visit(copy.deepcopy(tree))
+            line = getattr(node, "lineno", 0)
+            was, now = ast.unparse(node).split("\n")[0], ast.unparse(ast.fix_missing_locations(other)).split("\n")[0]
+            yield Mutant(module, f"{line}: {was}  →  {now}", ast.unparse(ast.fix_missing_locations(made)))
+
+
+def _outside(node: ast.AST) -> list[ast.AST]:
+    """What a change means nothing in: annotations, and the options of decorators."""
+    match node:
+        case ast.AnnAssign(annotation=annotation) | ast.arg(annotation=annotation) if annotation is not None:
+            return list(ast.walk(annotation))
+        case ast.FunctionDef(returns=returns) if returns is not None:
+            return list(ast.walk(returns))
+        case ast.ClassDef():
+            return [each for decorator in node.decorator_list for each in ast.walk(decorator)]
+    return []
+
+
+class Planted(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Hands out the mutant where the module is imported."""
+
+    def __init__(self, mutant: Mutant) -> None:
+        self._mutant = mutant
+
+    def find_spec(
+        self, name: str, _path: Sequence[str] | None, _target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        return importlib.util.spec_from_loader(name, self) if name == self._mutant.module else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        exec(compile(self._mutant.source, module.__name__, "exec"), module.__dict__)  # noqa: S102 - our own source, changed
+
+
+def survives(mutant: Mutant | None, tests: Sequence[str]) -> bool:
+    """Whether the focused tests pass with it. Too long is noticed: no test waits for ever."""
+    child = os.fork()
+    if child == 0:
+        signal.alarm(SECONDS)
+        if mutant is not None:
+            sys.meta_path.insert(0, Planted(mutant))
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            os._exit(int(pytest.main(["-q", "-x", "-p", "no:randomly", "-p", "no:cacheprovider", *tests])))
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def main() -> int:
+    os.chdir(ROOT)
+    hypothesis.settings.register_profile("mutation", derandomize=True, deadline=None, max_examples=100)
+    hypothesis.settings.load_profile("mutation")
+    failed = False
+    for module, tests in TARGETS.items():
+        began = time.monotonic()
+        assert survives(None, tests), f"{tests} fail without any change"
+        every = list(mutants(module))
+        left = [mutant for mutant in every if survives(mutant, tests)]
+        score = 100 * (len(every) - len(left)) / len(every)
+        print(f"{module}: {len(every) - len(left)} of {len(every)} noticed, {score:.1f} %, {time.monotonic() - began:.0f} s")  # noqa: T201
+        for mutant in left:
+            print(f"    {mutant.what}")  # noqa: T201
+        failed = failed or score < 90
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
