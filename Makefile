@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest -q -p no:randomly --durations=15
 COMPILE := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-machine test-policy test-journeys test-15 sabotage lint bench lock clean
+.PHONY: help up test test-machine test-policy test-journeys test-15 mutate tls sabotage lint bench lock clean
 
 help:  ## Show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,14 @@ test-journeys: $(VENV)/dev.stamp
 test-15: $(VENV)/dev.stamp  ## What meets the database, again on Debian's PostgreSQL 15
 	STRONGROOM_TEST_PG_BINDIR=$(PG15) $(PYTEST) tests/application tests/journeys/test_live.py $(addprefix tests/policy/test_,$(SQL))
 
+mutate: $(VENV)/dev.stamp  ## Change the rules that matter and every bit of a journal: is it noticed
+	$(BIN)/python -m tests.mutation
+	STRONGROOM_ALL_BITS=1 $(PYTEST) tests/attacks/test_journal_bits.py
+
+tls: $(VENV)/dev.stamp  ## The website's TLS as sslyze sees it, by Mozilla's "modern"; sslyze in a venv of its own
+	test -x .venv-tls/bin/sslyze || { $(PYTHON) -m venv .venv-tls && .venv-tls/bin/python -m pip install --quiet sslyze==6.3.1; }
+	$(BIN)/python -m tests.attacks.tls .venv-tls/bin/sslyze
+
 sabotage: $(VENV)/run.stamp  ## Break each promise on purpose and see its tile turn
 	$(BIN)/strongroom drill sabotage
 
@@ -65,4 +73,4 @@ lock: $(VENV)/dev.stamp  ## Make both lock files anew (hashes, no host)
 	$(COMPILE) --group dev -c requirements.lock -o requirements-dev.lock
 
 clean:  ## Remove the virtual environment
-	rm -rf $(VENV)
+	rm -rf $(VENV) .venv-tls

@@ -12,40 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from strongroom.installation.certificates import ensure
-from tests.installation.servers import until
-from tests.journeys.conftest import free_port
-
-ROOT = Path(__file__).parents[2]
+from tests.attacks.tls import serving
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[tuple[int, Path]]:
-    """granian as `serve.py` starts it, with a certificate of our own authority, in front of the smallest application."""
-    import os
-    import sys
-    import tempfile
-
-    made = Path(tempfile.mkdtemp(prefix="sr-"))
-    ca, certificate, key = ensure(made, ("localhost", "127.0.0.1"))
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-c", "import sys; from strongroom.website.serve import main; sys.exit(main(sys.argv[1:], 'tests.attacks.smallest:application'))",
-         "--port", str(port), "--certificate", str(certificate), "--key", str(key)],
-        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        until(lambda: _listens(port))
-        yield port, ca
-    finally:
-        process.terminate()
-        process.wait(20)
-        shutil.rmtree(made, ignore_errors=True)
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+    with serving() as found:
+        yield found
 
 
 def handshake(port: int, ca: Path, **how: object) -> ssl.SSLSocket | None:
