@@ -42,7 +42,11 @@ def test_what_is_met_names_tests_that_exist_and_the_rest_says_why(row: Requireme
 
 
 def test_a_file_that_a_note_names_is_there() -> None:
-    named = [found for row in sheet() for found in re.findall(r"\b(?:docs|attacks|policy)/[\w./-]+\.(?:md|toml|py)\b", row.note)]
+    named = [
+        found
+        for row in sheet()
+        for found in re.findall(r"\b(?:docs|attacks|policy)/[\w./-]+\.(?:md|toml|py)\b", row.note)
+    ]
     for name in named:
         places = (ROOT / name, ROOT / "tests" / name, ROOT / "src" / "strongroom" / name)
         assert any(place.exists() for place in places), name

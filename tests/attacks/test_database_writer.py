@@ -1,6 +1,6 @@
 """Somebody who may write anything into the database: what the key broker makes of it (ES-1, AM-3, RR-2)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -41,6 +41,11 @@ def sealed(shop: Shop, order: Any, fields: dict[str, str]) -> None:
     actions.write_rows(account=shop.account, rows=[actions.Written(order.ref, part.part, part.write, made[0])])
 
 
+def put(superuser: psycopg.Connection[Any], table: str, row: Sequence[Any]) -> None:
+    """A row as it lay, put into a table."""
+    superuser.execute(f"INSERT INTO {table} VALUES ({', '.join(['%s'] * len(row))})", row)  # noqa: S608
+
+
 def two(shop: Shop) -> tuple[Any, Any]:
     placed = shop.place(2)
     shop.receive()
@@ -79,7 +84,7 @@ def test_rows_swapped_between_two_orders_open_neither(
     anne, bo = two(shop)
     columns = ", ".join(f"{name.strip()} = o.{name.strip()}" for name in swapped.split(","))
     superuser.execute(
-        f"UPDATE sealed s SET {columns} FROM sealed o WHERE s.account_id = %(a)s AND o.account_id = %(a)s"  # type: ignore[arg-type]  # noqa: S608
+        f"UPDATE sealed s SET {columns} FROM sealed o WHERE s.account_id = %(a)s AND o.account_id = %(a)s"  # noqa: S608
         " AND s.part = 1 AND o.part = 1 AND s.order_ref <> o.order_ref",
         {"a": shop.account},
     )
@@ -104,12 +109,12 @@ def test_a_row_moved_to_another_place_does_not_open(
     before = {"a": shop.account, "o": anne.ref}
     superuser.execute("DELETE FROM sealed WHERE account_id = %(a)s AND order_ref = %(o)s AND part = 2", before)
     superuser.execute("DELETE FROM part WHERE account_id = %(a)s AND order_ref = %(o)s AND part = 2", before)
-    superuser.execute(f"UPDATE sealed SET {forged} WHERE account_id = %(a)s AND order_ref = %(o)s AND part = 1", before)  # type: ignore[arg-type]  # noqa: S608
+    superuser.execute(f"UPDATE sealed SET {forged} WHERE account_id = %(a)s AND order_ref = %(o)s AND part = 1", before)  # noqa: S608
     if forged.startswith(("day", "write", "part")):
         superuser.execute(
-            f"UPDATE part SET {forged.partition(',')[0]} WHERE account_id = %(a)s AND order_ref = %(o)s AND part = 1",
+            f"UPDATE part SET {forged.partition(',')[0]} WHERE account_id = %(a)s AND order_ref = %(o)s AND part = 1",  # noqa: S608
             before,
-        )  # type: ignore[arg-type]
+        )
     assert opened(house, anne) == ""
 
 
@@ -122,7 +127,7 @@ def test_an_older_write_put_back_is_not_what_opens(
     ).fetchone()
     assert kept is not None
     sealed(shop, anne, {**ANNE, "name": "Anne Moved"})
-    superuser.execute(f"INSERT INTO sealed VALUES ({', '.join(['%s'] * len(kept))})", kept)  # type: ignore[arg-type]
+    put(superuser, "sealed", kept)
     assert opened(house, anne) == "Anne Moved"
 
 
@@ -141,7 +146,7 @@ def test_a_whole_older_state_put_back_opens_that_orders_own_older_words_and_not_
     assert kept is not None
     assert old is not None
     sealed(shop, anne, {**ANNE, "name": "Anne Moved"})
-    superuser.execute(f"INSERT INTO sealed VALUES ({', '.join(['%s'] * len(kept))})", kept)  # type: ignore[arg-type]
+    put(superuser, "sealed", kept)
     superuser.execute(
         "UPDATE part SET write = %s, day = %s WHERE account_id = %s AND order_ref = %s AND part = 1", [*old, *where]
     )
@@ -172,8 +177,8 @@ def test_a_backup_of_the_rows_put_back_after_the_day_died_opens_nothing(
     for day in (today, today + timedelta(days=1)):
         forged = [day if name in ("day", "born") else value for name, value in zip(columns, kept, strict=True)]
         superuser.execute("DELETE FROM part WHERE account_id = %s AND order_ref = %s", where)
-        superuser.execute(f"INSERT INTO sealed VALUES ({', '.join(['%s'] * len(forged))})", forged)  # type: ignore[arg-type]
-        superuser.execute(f"INSERT INTO part VALUES ({', '.join(['%s'] * len(part))})", part)  # type: ignore[arg-type]
+        put(superuser, "sealed", forged)
+        put(superuser, "part", part)
         superuser.execute("UPDATE part SET day = %s WHERE account_id = %s AND order_ref = %s", [day, *where])
         assert opened(house, anne) == ""
         superuser.execute("DELETE FROM sealed WHERE account_id = %s AND order_ref = %s", where)

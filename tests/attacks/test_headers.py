@@ -15,7 +15,17 @@ EVERYWHERE = {
     "x-content-type-options": "nosniff", "x-frame-options": "DENY", "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin", "cross-origin-resource-policy": "same-origin",
 }  # fmt: skip
-PAGES = ("/sign-in", "/worklist/", "/people/", "/nowhere", "/first/x", "/healthz", "/policy", "/status.json", "/questions/")
+PAGES = (
+    "/sign-in",
+    "/worklist/",
+    "/people/",
+    "/nowhere",
+    "/first/x",
+    "/healthz",
+    "/policy",
+    "/status.json",
+    "/questions/",
+)
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -29,7 +39,11 @@ def test_every_kind_of_answer_carries_the_headers(cast: Cast, web: None, path: s
         assert answer.headers["strict-transport-security"] == "max-age=31536000"
         if answer.content:
             assert re.match(r"(text/(html|plain)|application/json)", answer.headers["content-type"])
-            assert "json" in answer.headers["content-type"] or "charset" in answer.headers["content-type"] or not answer.headers["content-type"].startswith("text/html")
+            assert (
+                "json" in answer.headers["content-type"]
+                or "charset" in answer.headers["content-type"]
+                or not answer.headers["content-type"].startswith("text/html")
+            )
 
 
 def test_the_content_policy_names_nothing_but_ourselves(cast: Cast, web: None) -> None:
@@ -56,7 +70,9 @@ def test_methods_that_nobody_needs_are_refused(cast: Cast, web: None) -> None:
     cast.refresh("administrator")
     for method in ("TRACE", "OPTIONS", "PUT", "DELETE", "PATCH", "CONNECT", "PROPFIND"):
         for path in ("/people/", "/sign-in", "/orders/", "/policy"):
-            answer = cast.people["administrator"].browser.generic(method, path, secure=True, headers={"referer": "https://localhost/", "cookie2": "seen"})
+            answer = cast.people["administrator"].browser.generic(
+                method, path, secure=True, headers={"referer": "https://localhost/", "cookie2": "seen"}
+            )
             assert answer.status_code == 405, (method, path, answer.status_code)
             assert b"seen" not in answer.content
 
@@ -165,7 +181,12 @@ def test_no_address_writes_its_own_line_into_the_log(cast: Cast, web: None) -> N
     handler.setFormatter(ValuelessFormatter())
     logging.getLogger("django").addHandler(handler)
     try:
-        for path in ("/nowhere%0a2026-01-01T00:00:00Z%20ERROR%20forged:%20line", "/orders/%0d%0aforged", "/%1b[31mforged", "/zoe-harkwell"):
+        for path in (
+            "/nowhere%0a2026-01-01T00:00:00Z%20ERROR%20forged:%20line",
+            "/orders/%0d%0aforged",
+            "/%1b[31mforged",
+            "/zoe-harkwell",
+        ):
             get(browser(), path)
             cast.people["packer"].browser.get(path, secure=True, headers={"user-agent": "x\tforged"})
     finally:

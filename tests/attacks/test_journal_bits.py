@@ -27,7 +27,10 @@ def journal() -> Iterator[tuple[Path, note.VerifierKey]]:
     made = Path(tempfile.mkdtemp(prefix="sr-"))
     made.chmod(0o711)
     with broker_in(made) as broker:
-        some = [Entry(os.urandom(16), Kind.SIGN_IN, Outcome.DONE, broker.told().at, 0, bytes(16), PERSON, {}) for _ in range(200)]
+        some = [
+            Entry(os.urandom(16), Kind.SIGN_IN, Outcome.DONE, broker.told().at, 0, bytes(16), PERSON, {})
+            for _ in range(200)
+        ]
         broker.append(some)
         from strongroom.formats.broker import Verb
 
@@ -91,7 +94,7 @@ def test_every_byte_of_every_file_matters(journal: tuple[Path, note.VerifierKey]
 
 
 def test_a_changed_key_beside_it_believes_nothing(journal: tuple[Path, note.VerifierKey]) -> None:
-    folder, key = journal
+    folder, _ = journal
     (path,) = folder.glob("*.vkey")
     whole = path.read_bytes()
     for at in range(len(whole.strip())):

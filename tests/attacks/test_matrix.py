@@ -118,19 +118,13 @@ def fields(route: str, cast: Cast) -> dict[str, str]:
 def ask(client: Client, method: str, path: str, data: dict[str, str]) -> Any:
     client.raise_request_exception = False
     headers = {"referer": f"https://localhost{path}"}
-    return client.generic(
-        method, path, *(_body(data) if method == "POST" else ()), secure=True, headers=headers
-    )  # fmt: skip
-
-
-def _body(data: dict[str, str]) -> tuple[str, str]:
-    from urllib.parse import urlencode
-
-    return urlencode(data), "application/x-www-form-urlencoded"
+    if method == "GET":
+        return client.get(path, secure=True, headers=headers)
+    return client.post(path, data, secure=True, headers=headers)
 
 
 def is_led_to_the_way_in(answer: Any) -> bool:
-    return answer.status_code == 302 and answer.headers["location"].startswith("/sign-in")
+    return bool(answer.status_code == 302 and answer.headers["location"].startswith("/sign-in"))
 
 
 def outcome(answer: Any) -> str:

@@ -255,7 +255,12 @@ def test_fields_that_no_form_has_change_nothing(cast: Cast, web: None) -> None:
     answer = post(cast.people["administrator"].browser, "/people/invite", name="Mass", email=email, **more)
     assert answer.status_code == 200
     made = Person.objects.get(email=email)
-    assert (made.is_active, made.is_synthetic, made.has_usable_password(), list(made.roles())) == (True, False, False, [])
+    assert (made.is_active, made.is_synthetic, made.has_usable_password(), list(made.roles())) == (
+        True,
+        False,
+        False,
+        [],
+    )
 
 
 def test_a_field_in_the_address_is_none_of_the_form(cast: Cast, web: None) -> None:

@@ -48,7 +48,13 @@ def test_only_the_three_ciphers_of_tls_1_3_are_taken(address: tuple[int, Path]) 
     if shutil.which("openssl") is None:
         pytest.skip("needs the package openssl")
     taken = set()
-    every = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_CCM_SHA256", "TLS_AES_128_CCM_8_SHA256")
+    every = (
+        "TLS_AES_128_GCM_SHA256",
+        "TLS_AES_256_GCM_SHA384",
+        "TLS_CHACHA20_POLY1305_SHA256",
+        "TLS_AES_128_CCM_SHA256",
+        "TLS_AES_128_CCM_8_SHA256",
+    )
     for suite in every:
         ran = subprocess.run(
             ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-servername", "localhost", "-CAfile", str(ca), "-ciphersuites", suite],

@@ -153,8 +153,7 @@ def test_a_decoder_gives_a_value_or_malformed_and_takes_one_spelling(name: str, 
     given_ = data.draw(changed(good))
     try:
         value = decode(given_)
-    except Malformed as why:
-        assert str(why), "a refusal says which rule"
+    except Malformed:
         return
     if encode is not None:
         assert encode(value) == given_
@@ -329,7 +328,7 @@ def test_any_address_is_a_label_or_cannot_be_rendered(fields: dict[str, str]) ->
 
     for render in (render_pdf, render_zpl):
         try:
-            made = bytes(render([label("GB", **fields)]))
+            made = bytes(render([label("GB", None, **fields)]))
         except CannotRender:
             continue
         assert made.startswith((b"%PDF", b"^XA"))

@@ -8,14 +8,21 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from strongroom.formats import merkle
 from strongroom.formats.broker import Sealed, Status
@@ -185,7 +192,9 @@ class ApprovalLife(RuleBasedStateMachine):
         content = self.content if same else {**self.content, "due": "2029-01-01"}
         wanted = self.state == "approved" and same and kind == "later"
         chosen = ApprovalKind.LATER if kind == "later" else ApprovalKind.WITHDRAWAL
-        used = self._done(lambda: approvals.use(id_=self.row.pk, kind=chosen, content=content, by=Actor.REHEARSAL.reference))
+        used = self._done(
+            lambda: approvals.use(id_=self.row.pk, kind=chosen, content=content, by=Actor.REHEARSAL.reference)
+        )
         assert used is wanted
         self.state = "used" if wanted else self.state
 
@@ -236,13 +245,18 @@ class ObligationLife(RuleBasedStateMachine):
         from strongroom.policy.obligations.actions import KINDS, ObligationKind
 
         self.kind = next(kind for kind in ObligationKind if KINDS[kind].is_retention is retention and kind != "duty")
-        self.retention, self.subject, self.due = retention, uuid.uuid4(), None
+        self.retention, self.subject = retention, uuid.uuid4()
+        self.due: datetime | None = None
         self.state = "none"
 
     def _row(self) -> Any:
         from strongroom.policy.obligations.models import Obligation
 
-        return Obligation.objects.filter(account_id=0, kind=self.kind, subject=self.subject).order_by("opened_at", "id").last()
+        return (
+            Obligation.objects.filter(account_id=0, kind=self.kind, subject=self.subject)
+            .order_by("opened_at", "id")
+            .last()
+        )
 
     @precondition(lambda self: self.state in ("none", "open"))
     @rule(days=st.integers(2, 40))
@@ -277,7 +291,9 @@ class ObligationLife(RuleBasedStateMachine):
             approvals.approve(id_=made.pk, by=self.people["security"])
         wanted = approved and not other and not self.retention
         try:
-            actions.move_later(obligation=row, due_at=due + timedelta(days=other), approval=made, by=self.people["manager"])
+            actions.move_later(
+                obligation=row, due_at=due + timedelta(days=other), approval=made, by=self.people["manager"]
+            )
         except Refused:
             assert not wanted
             if not approved:

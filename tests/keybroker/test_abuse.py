@@ -5,6 +5,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -40,13 +41,11 @@ def is_answered(broker: Broker, peer: str = "worker") -> bool:
 
 def test_a_flood_of_connections_leaves_others_their_answer(broker: Broker) -> None:
     """The website, taken over, dials as often as it is let; the worker still dials anew."""
-    held = []
+    held: list[socket.socket] = []
     broker.channels["web"].ours.settimeout(0.5)
-    try:
-        for _ in range(MOST_CONNECTIONS + 20):
-            held.append(broker.channels["web"].dial())
-    except TimeoutError:
-        pass
+    with suppress(TimeoutError):
+        while len(held) < MOST_CONNECTIONS + 20:
+            held += [broker.channels["web"].dial()]
     assert len(held) <= MOST_CONNECTIONS
     broker.hang_up()
     assert is_answered(broker, "worker")
@@ -156,7 +155,9 @@ def test_a_search_is_paid_for_after_a_restart_too(broker: Broker) -> None:
     broker.start(extra=["--config", str(config)])
 
     def searched() -> Status:
-        entry = Entry(os.urandom(16), Kind.SEARCHED, Outcome.DONE, broker.told().at, ACCOUNT, bytes(16), PERSON, {Fact.FIELD: 2})
+        entry = Entry(
+            os.urandom(16), Kind.SEARCHED, Outcome.DONE, broker.told().at, ACCOUNT, bytes(16), PERSON, {Fact.FIELD: 2}
+        )
         values = (leaf.encode_entry(entry), b"s" * 32, i64(ACCOUNT), PERSON, u8(2), b"07700900123")
         return broker.ask("web", Verb.SEARCH, *values).status
 

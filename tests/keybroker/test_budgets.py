@@ -69,7 +69,10 @@ class Day(RuleBasedStateMachine):
 
     @rule(by=st.sampled_from(PEOPLE))
     def a_person_searches(self, by: bytes) -> None:
-        wanted = self._of(Kind.SEARCHED, account=lambda e: e.account == 7, mine=lambda e: e.by == by) < SMALL.searches_an_actor
+        wanted = (
+            self._of(Kind.SEARCHED, account=lambda e: e.account == 7, mine=lambda e: e.by == by)
+            < SMALL.searches_an_actor
+        )
         wanted = wanted and self._of(Kind.SEARCHED, account=lambda e: e.account == 7) < SMALL.searches
         assert self.budgets.may_search(by, self.now, 7) is wanted
         if wanted:
@@ -109,7 +112,9 @@ TestADayOfOpeningsAndSearches = Day.TestCase
 def test_what_an_opening_of_an_unknown_purpose_was_counts_nowhere_and_breaks_nothing() -> None:
     budgets = Budgets(SMALL)
     for purpose in (0, 99, b"x"):
-        budgets.recount(Entry(b"i" * 16, Kind.OPENED, Outcome.DONE, 1, 7, b"o" * 16, PEOPLE[0], {Fact.PURPOSE: purpose}))
+        budgets.recount(
+            Entry(b"i" * 16, Kind.OPENED, Outcome.DONE, 1, 7, b"o" * 16, PEOPLE[0], {Fact.PURPOSE: purpose})
+        )
     budgets.recount(Entry(b"i" * 16, Kind.SIGN_IN, Outcome.DONE, 1, 7, bytes(16), PEOPLE[0], {}))
     assert all(budgets.may_open(Peer.WEB, PEOPLE[0], 2, 7) for _ in range(3))
 

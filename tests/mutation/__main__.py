@@ -27,11 +27,24 @@ import pytest
 
 ROOT: Final = Path(__file__).parents[2]
 SECONDS: Final = 60
-QUIETLY: Final = ("-q", "-x", "--noconftest", "-p", "no:randomly", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+QUIETLY: Final = (
+    "-q",
+    "-x",
+    "--noconftest",
+    "-p",
+    "no:randomly",
+    "-p",
+    "no:cacheprovider",
+    "-W",
+    "ignore::pytest.PytestAssertRewriteWarning",
+)
 TARGETS: Final = {
     "strongroom.policy.retention_and_recovery.rules": ["tests/policy/test_retention_rules.py"],  # the eraser
     "strongroom.keybroker.budgets": ["tests/keybroker/test_budgets.py"],  # the authoriser's counting
-    "strongroom.policy.obligations.rules": ["tests/policy/test_wall_rules.py", "tests/policy/test_wall_words.py"],  # the evaluator
+    "strongroom.policy.obligations.rules": [
+        "tests/policy/test_wall_rules.py",
+        "tests/policy/test_wall_words.py",
+    ],  # the evaluator
     "strongroom.formats.merkle": ["tests/formats/test_properties.py"],  # the journal
 }
 COMPARED: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
@@ -55,6 +68,22 @@ class Mutant:
 
 def changes(node: ast.AST) -> Iterator[ast.AST]:
     """What one node could be instead."""
+    yield from _conditions(node)
+    match node:
+        case ast.BinOp() if type(node.op) in COUNTED:
+            yield ast.BinOp(node.left, COUNTED[type(node.op)](), node.right)
+        case ast.Constant(value=bool() as truth):
+            yield ast.Constant(not truth)
+        case ast.Constant(value=int() as number):
+            yield ast.Constant(number + 1)
+        case ast.Call(func=ast.Name(id="min")):
+            yield ast.Call(ast.Name("max"), node.args, node.keywords)
+        case ast.Call(func=ast.Name(id="max")):
+            yield ast.Call(ast.Name("min"), node.args, node.keywords)
+
+
+def _conditions(node: ast.AST) -> Iterator[ast.AST]:
+    """Another comparison, another combination, a branch that is never or always taken."""
     match node:
         case ast.Compare(ops=[op]) if type(op) in COMPARED:
             yield ast.Compare(node.left, [COMPARED[type(op)]()], node.comparators)
@@ -66,21 +95,11 @@ def changes(node: ast.AST) -> Iterator[ast.AST]:
             yield from (ast.BoolOp(node.op, node.values[:n] + node.values[n + 1 :]) for n in range(len(node.values)))
         case ast.UnaryOp(op=ast.Not()):
             yield node.operand
-        case ast.BinOp() if type(node.op) in COUNTED:
-            yield ast.BinOp(node.left, COUNTED[type(node.op)](), node.right)
-        case ast.Constant(value=bool()):
-            yield ast.Constant(not node.value)
-        case ast.Constant(value=int()):
-            yield ast.Constant(node.value + 1)
         case ast.IfExp():
             yield node.body
             yield node.orelse
         case ast.If():
             yield ast.If(ast.Constant(value=False), node.body, node.orelse)
-        case ast.Call(func=ast.Name(id="min")):
-            yield ast.Call(ast.Name("max"), node.args, node.keywords)
-        case ast.Call(func=ast.Name(id="max")):
-            yield ast.Call(ast.Name("min"), node.args, node.keywords)
 
 
 class _Replace(ast.NodeTransformer):
@@ -170,7 +189,9 @@ def main(only: Sequence[str]) -> int:
         every = list(mutants(module))
         left = [mutant for mutant in every if survives(mutant, tests)]
         score = 100 * (len(every) - len(left)) / len(every)
-        print(f"{module}: {len(every) - len(left)} of {len(every)} noticed, {score:.1f} %, {time.monotonic() - began:.0f} s")  # noqa: T201
+        print(  # noqa: T201
+            f"{module}: {len(every) - len(left)} of {len(every)} noticed, {score:.1f} %, {time.monotonic() - began:.0f} s"
+        )
         for mutant in left:
             print(f"    {mutant.what}")  # noqa: T201
         failed = failed or score < 90

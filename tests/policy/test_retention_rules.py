@@ -43,7 +43,9 @@ def test_what_waits_is_carried_in_both_states() -> None:
     assert why(replace(GOOD, state=OrderState.PART_SHIPPED)) is None
 
 
-@pytest.mark.parametrize("state", [each for each in OrderState if each not in (OrderState.TO_SHIP, OrderState.PART_SHIPPED)])
+@pytest.mark.parametrize(
+    "state", [each for each in OrderState if each not in (OrderState.TO_SHIP, OrderState.PART_SHIPPED)]
+)
 def test_no_other_state_is_carried(state: OrderState) -> None:
     assert why(replace(GOOD, state=state)) == "it is not waiting to be shipped"
 
@@ -113,7 +115,13 @@ def test_a_tombstone_is_due_at_its_own_moment(done: bool, to_ship: bool, had_dat
 
     def due(after: timedelta) -> bool:
         return rules.is_tombstone_due(
-            done=done, to_ship=to_ship, had_data=had_data, received_at=MIDNIGHT, now=MIDNIGHT + after, kept=KEPT, end=END
+            done=done,
+            to_ship=to_ship,
+            had_data=had_data,
+            received_at=MIDNIGHT,
+            now=MIDNIGHT + after,
+            kept=KEPT,
+            end=END,
         )
 
     if to_ship and not done:

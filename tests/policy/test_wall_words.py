@@ -39,11 +39,22 @@ def test_evidence_may_be_five_minutes_ahead_and_no_more() -> None:
 
 @pytest.mark.parametrize(
     ("outcome", "state"),
-    [(Outcome.PASS, State.TRUE), (Outcome.FAIL, State.FALSE), (Outcome.UNUSED, State.NOT_USED), (Outcome.UNKNOWN, State.UNKNOWN)],
+    [
+        (Outcome.PASS, State.TRUE),
+        (Outcome.FAIL, State.FALSE),
+        (Outcome.UNUSED, State.NOT_USED),
+        (Outcome.UNKNOWN, State.UNKNOWN),
+    ],
 )
 def test_each_outcome_is_its_state_with_its_reason(outcome: Outcome, state: State) -> None:
     part = rules.of_check(CHECK, replace(FRESH, outcome=outcome, reason="said so"), NOW)
-    assert (part.name, part.state, part.reason, part.evidence_at, part.due_at) == (CHECK.id, state, "said so", FRESH.began_at, None)
+    assert (part.name, part.state, part.reason, part.evidence_at, part.due_at) == (
+        CHECK.id,
+        state,
+        "said so",
+        FRESH.began_at,
+        None,
+    )
     assert part.fresh_until == FRESH.began_at + CHECK.max_age
 
 
@@ -72,7 +83,10 @@ def test_a_duty_says_when_it_was_done() -> None:
     assert rules.of_duty(DONE, NOW).reason == "Done on 20 November 2026: read the logs."
     assert rules.of_duty(replace(DONE, warned=True), NOW).reason == "Read the logs. Last done on 20 November 2026."
     never = replace(DONE, done_on=None)
-    assert (rules.of_duty(never, NOW).state, rules.of_duty(never, NOW).reason) == (State.DUE, "Read the logs. Never done yet.")
+    assert (rules.of_duty(never, NOW).state, rules.of_duty(never, NOW).reason) == (
+        State.DUE,
+        "Read the logs. Never done yet.",
+    )
 
 
 def test_a_duty_without_a_deadline_is_not_used_only_where_it_waits_for_an_event() -> None:
@@ -95,7 +109,10 @@ def test_deadlines_say_how_many_are_late_or_soon() -> None:
 
 
 def test_the_worst_part_speaks_and_the_nearest_dates_are_shown() -> None:
-    both = tile(duties=(replace(DONE, due_at=NOW + 9 * HOUR), replace(DONE, warned=True, due_at=NOW + 3 * HOUR)), deadlines=DeadlinesSeen(1, 0, 0, NOW + 5 * HOUR))
+    both = tile(
+        duties=(replace(DONE, due_at=NOW + 9 * HOUR), replace(DONE, warned=True, due_at=NOW + 3 * HOUR)),
+        deadlines=DeadlinesSeen(1, 0, 0, NOW + 5 * HOUR),
+    )
     assert (both.state, both.due_at) == (State.DUE, NOW + 3 * HOUR)
     assert both.evidence_at == DONE.done_on
     assert [part.name for part in both.parts] == [CHECK.id, "read", "read", "deadlines"]
