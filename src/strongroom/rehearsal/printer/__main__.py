@@ -34,7 +34,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _listen(server: PrinterServer, path: Path) -> None:
-    """Faults by name, one a line, on a private socket; `printed` and `waiting` (faults) answer with a count, `forget` drops a job."""
+    """Faults by name, one a line, on a private socket; `forget` drops a job. It answers how many labels it printed, to
+    `waiting` how many faults are to come.
+    """
     path.unlink(missing_ok=True)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     mask = os.umask(0o177)

@@ -9,12 +9,12 @@ from typing import Final
 from strongroom.rehearsal.rehearse.faults import AT_AMAZON, AT_THE_PRINTER, Kind
 
 DAY: Final = 86_400.0
-HOURS: Final = (2, 4, 6, 6, 8, 8)
+HOURS: Final = (2, 6, 8, 8, 12, 12)
 """Lengths of steps; the clock jumps by one of them, and all that became due is done."""
 SEASON: Final = 0.6
 """How much more than usual is ordered in December, and less in June."""
 ACTS: Final = ("cancel", "flip", "refund", "change_address", "ship_part", "ship")
-FAULT_IN: Final = 0.45
+FAULT_IN: Final = 0.6
 """The share of steps in which something goes wrong."""
 RARE: Final = {Kind.LEAVER: 0.04, Kind.REBOOT: 0.25, Kind.CLOCK_BACK: 0.3, Kind.CLOCK_AHEAD: 0.3, Kind.FREEZE: 0.6}
 """Kinds that are drawn less often than others, by how much."""
@@ -49,11 +49,11 @@ def steps(*, days: int, seed: int, orders_per_day: float, faults: bool) -> Itera
             number, day, seconds,
             orders=int(wanted) + (rng.random() < wanted % 1),
             acts=tuple((rng.choice(ACTS), rng.getrandbits(32)) for _ in range(rng.choice((0, 0, 1, 1, 2)))),
-            reveals=rng.choice((0, 0, 1, 2)),
+            reveals=rng.choice((0, 0, 1, 1)),
             packer_tries=rng.random() < 0.1,
             asks_for_forgotten=rng.random() < 0.1,
-            packs=rng.choice((0, 0, 0, 1, 2)),
-            office=number % 25 == 4,
+            packs=rng.choice((0, 0, 0, 0, 0, 1, 2)),
+            office=number in (4, 40) or number % 200 == 199,
             fault=deck.draw() if faults and number >= 2 and rng.random() < FAULT_IN else None,
             dice=rng.getrandbits(32),
         )  # fmt: skip

@@ -22,6 +22,7 @@ from strongroom.formats.broker import Verb
 from strongroom.formats.house import HouseKind
 from strongroom.formats.leaf import Leaf
 from strongroom.formats.ring import KeyKind, Ring, Unlocks
+from strongroom.formats.wire import number
 from strongroom.keybroker.secrets import open_envelopes, read_under_house
 from strongroom.policy.encryption_and_storage.connection import Connection, Unavailable
 from strongroom.policy.logging_and_monitoring.tree import PublishedTree
@@ -98,9 +99,10 @@ class Eyes:
 
     def look(self, *, finished: bool, undisturbed_since: float) -> Seen:
         """Everything, once; what is down for a moment is waited for."""
-        told = self._told()
+        printed = self._rehearsal.printer("printed")  # first: what came out has its leaf already
+        told, size = self._told()
         rows = self._rows()
-        tree = self._tree()
+        tree = self._tree(0 if told.locked else size)
         leaves = [tree.leaf(index) for index in range(self._leaves, tree.size)]
         first, self._leaves = self._leaves, tree.size
         folders = self._rehearsal.folders
@@ -109,7 +111,7 @@ class Eyes:
             finished=finished, undisturbed_since=undisturbed_since, rows=rows,
             ledger=self._rehearsal.control.do("ledger"), ring=ring_format.decode((folders.keys / "ring").read_bytes()),
             cells={path.name for path in (folders.keys / "cells").iterdir()}, tree=tree, leaves=leaves, first=first,
-            printed=self._rehearsal.printer("printed"), changed=self._changed(),
+            printed=printed, changed=self._changed(),
         )  # fmt: skip
 
     def hash_of(self, order_id: str) -> bytes:
@@ -138,12 +140,14 @@ class Eyes:
         found = b"".join(path.read_bytes() for path in (*bundles, journal / "tail") if path.is_file())
         return sum(found[at - 19 : at - 17] == struct.pack(">H", kind) for at in _all(found, subject))
 
-    def _told(self) -> wire.Told:
+    def _told(self) -> tuple[wire.Told, int]:
+        """Time and state as the broker tells them, and how many leaves there are."""
         connection = Connection(path=str(self._rehearsal.running.terminal_socket))
         try:
             for _ in range(TRIES):
                 with contextlib.suppress(Unavailable):
-                    return wire.parse_told(connection.ask(Verb.TIME))
+                    values = connection.ask(Verb.STATUS)
+                    return wire.parse_told(values[:4]), number(values[5])
                 self._rehearsal.running.supervisor.watch()
                 time.sleep(0.5)
         finally:
@@ -160,14 +164,15 @@ class Eyes:
             time.sleep(0.2)
         raise psycopg.OperationalError("the database did not come back")
 
-    def _tree(self) -> PublishedTree:
-        """The published tree, as it is now; read again where a new head was published meanwhile."""
+    def _tree(self, size: int) -> PublishedTree:
+        """The published tree of at least so many leaves, its head verified; a head is signed each second."""
         journal = self._rehearsal.folders.journal
         for _ in range(TRIES):
             with contextlib.suppress(FileNotFoundError):
                 tree = PublishedTree(journal)
                 tree.verify_head()
-                return tree
+                if tree.size >= size:
+                    return tree
             time.sleep(0.05)
         return PublishedTree(journal)
 
