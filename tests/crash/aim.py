@@ -22,11 +22,11 @@ from tests.house.running import House, Shop
 STEPS = (
     ("carry_rows", "carry: rows moved"), ("seal_rows", "receipt: parts written"), ("drop_day", "forgetting: day dropped"),
     ("erase_rows", "forgetting: rows erased"), ("day_key", "receipt: key noted"), ("obligation", "deadline written"),
-    ("INSERT INTO \\\"entry\\\"", "entry written"), ("INSERT INTO \\\"pending\\\"", "entry written"),
-    ("INSERT INTO \\\"leaf\\\"", "place noted"), ("DELETE FROM \\\"pending\\\"", "place noted"),
-    ("INSERT INTO \\\"amazon_order\\\"", "receipt: orders written"), ("UPDATE \\\"amazon_order\\\"", "receipt: orders changed"),
-    ("order_item", "receipt: lines written"), ("receiver", "receipt: watermark"), ("api_call", "call logged"),
-    ("bucket", "call allowed"), ("label_print", "print: ledger"), ("COMMIT", "commit"), ("BEGIN", "transaction begun"),
+    ('INTO "entry"', "entry written"), ('INTO "pending"', "entry written"), ('INTO "leaf"', "place noted"),
+    ('FROM "pending"', "place noted"), ('INTO "amazon_order"', "receipt: orders written"),
+    ('UPDATE "amazon_order"', "receipt: orders changed"), ("order_item", "receipt: lines written"),
+    ("receiver", "receipt: watermark"), ("api_call", "call logged"), ("bucket", "call allowed"),
+    ("label_print", "print: ledger"), ("COMMIT", "commit"), ("BEGIN", "transaction begun"),
 )  # fmt: skip
 """What a statement belongs to, by a word in it; the first that fits."""
 
@@ -146,7 +146,8 @@ def _step(lines: list[str]) -> str:
     for line in reversed(lines):
         if not re.match(r"(sendto|write)\(", line):
             continue
-        words = next((words for word, words in STEPS if word in line), None)
+        said = line.replace('\\"', '"')
+        words = next((words for word, words in STEPS if word in said), None)
         if words is not None:
             return words
         if "<TCP" in line:

@@ -36,13 +36,18 @@ def main() -> int:
             os.read(reading, 1)
             os._exit(_child(asked, clock))
         os.close(reading)
-        print(json.dumps({"pid": pid}), flush=True)
+        _say({"pid": pid})
         if sys.stdin.readline().strip() == "go":
             os.write(writing, b"g")
         os.close(writing)
         _, status = os.waitpid(pid, 0)
-        print(json.dumps({"code": os.waitstatus_to_exitcode(status)}), flush=True)
+        _say({"code": os.waitstatus_to_exitcode(status)})
     return 0
+
+
+def _say(what: dict[str, int]) -> None:
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
 
 
 def _child(asked: dict[str, Any], clock: RehearsalClock) -> int:

@@ -1,8 +1,8 @@
 """Killed anywhere in a receipt, nothing is lost, doubled or held past its term: compared with Amazon's own ledger (I15)."""
 
 import random
+import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -79,7 +79,7 @@ def cycles(house: House, nursery: Nursery, count: int, seed: int) -> dict[str, A
     rng, hits, began = random.Random(seed), 0, time.monotonic()
     with house.shop() as shop:
         work = {"account": shop.account, "amazon": amazon_of(shop)}
-        longest = dict.fromkeys(SYSCALLS, 40)
+        longest = dict.fromkeys(SYSCALLS, 110)
         for cycle in range(count):
             before = len(shop.placed)
             business(shop, rng)
@@ -87,7 +87,7 @@ def cycles(house: House, nursery: Nursery, count: int, seed: int) -> dict[str, A
             shot = nursery.shoot(syscall, rng.randint(1, longest[syscall]), verb="receive", **work)
             hits += shot.hit
             if not shot.hit:
-                longest[syscall] = max(20, min(160, shot.calls))
+                longest[syscall] = max(20, shot.calls)
             assert nursery.run(verb="receive", **work) == 0, (cycle, shot)
             if cycle % 10 == 9:
                 assert nursery.run(verb="retain") == 0
@@ -102,11 +102,11 @@ def test_receipts_killed_anywhere_end_as_amazon_has_it(house: House, nursery: Nu
     told = cycles(house, nursery, QUICK, seed=11)
     assert told["hits"] >= QUICK // 2, told
     assert len(told["by step"]) >= 5, told
-    print(told)
+    sys.stdout.write(f"\n{told}\n")
 
 
 @pytest.mark.skipif(CYCLES == 0, reason="many cycles: make crash")
-def test_two_thousand_receipts_killed_anywhere(house: House, nursery: Nursery, folder: Path) -> None:
+def test_two_thousand_receipts_killed_anywhere(house: House, nursery: Nursery) -> None:
     told = cycles(house, nursery, CYCLES, seed=CYCLES)
-    print(told)
+    sys.stdout.write(f"\n{told}\n")
     assert told["hits"] >= CYCLES // 2
