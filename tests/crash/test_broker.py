@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from strongroom.formats.broker import Status, Verb
-from strongroom.formats.leaf import Kind
+from strongroom.formats.leaf import Entry, Kind
 from strongroom.formats.wire import number
 from tests.crash.aim import needs_strace
 from tests.crash.conftest import CYCLES
@@ -191,7 +191,9 @@ def test_a_full_disk_refuses_leaves_tears_none_and_keeps_no_key_alive(folder: Pa
         sealed = broker.seal(order=ORDER, **WHO)
         (row,) = day_rows(broker)
         cell = broker.keys / "cells" / row.cell.hex()
-        ballast, kept, refused = fill(folder), [], []
+        ballast = fill(folder)
+        kept: list[Entry] = []
+        refused: list[Entry] = []
         for entry in some(60):
             try:
                 (kept if broker.append([entry]).status is Status.OK else refused).append(entry)

@@ -78,7 +78,7 @@ def cycles(house: House, nursery: Nursery, count: int, seed: int) -> dict[str, A
     """So many receipts killed, each made good by the next; what was compared after each."""
     rng, hits, began = random.Random(seed), 0, time.monotonic()
     with house.shop() as shop:
-        work = {"account": shop.account, "amazon": amazon_of(shop)}
+        work: dict[str, Any] = {"account": shop.account, "amazon": amazon_of(shop)}
         longest = dict.fromkeys(SYSCALLS, 110)
         for cycle in range(count):
             before = len(shop.placed)

@@ -1,10 +1,14 @@
 """What goes wrong in a rehearsal, done to real processes; each fault is counted when it really happened."""
 
 import contextlib
+import http.client
 import os
 import signal
+import ssl
+import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -20,12 +24,18 @@ from strongroom.rehearsal.installation import Rehearsal
 from strongroom.rehearsal.marketplace.faults import Fault
 from strongroom.rehearsal.printer.server import PrinterFault
 from strongroom.rehearsal.sabotage.breaking import Target
+from strongroom.rehearsal.worker import SLOT
 
 OURS: Final = ("postgres", "keybroker", "website", "worker", "inspector")
 """Our processes in the order of their start."""
 BACK_WITHIN: Final = 30.0
 ON_ITS_WAY: Final = "SELECT count(*) FROM api_call WHERE account_id > 0 AND ended_at IS NULL"
+IN_A_TRANSACTION: Final = (
+    "SELECT count(*) FROM pg_stat_activity WHERE usename = 'strongroom_worker' AND state <> 'idle'"
+    " AND xact_start IS NOT NULL"
+)
 ALWAYS: Final = 1_000_000
+IDLE: Final = "idle"
 
 
 class Kind(StrEnum):
@@ -71,7 +81,7 @@ AT_AMAZON: Final[dict[Kind, tuple[Fault, int]]] = {
     Kind.DROP_AFTER: (Fault.DROP_AFTER, 1), Kind.TRUNCATE: (Fault.TRUNCATE, 1), Kind.HTML: (Fault.HTML_OK, 1),
     Kind.BAD_HTML: (Fault.HTML_BAD_REQUEST, 1), Kind.REDIRECT: (Fault.REDIRECT, 1),
     Kind.WRONG_GZIP: (Fault.WRONG_GZIP, 1), Kind.SHUFFLE: (Fault.SHUFFLE, 2), Kind.DUPLICATE: (Fault.DUPLICATE, 2),
-    Kind.NO_RECIPIENT: (Fault.NO_RECIPIENT, 2), Kind.ROLE_MISSING: (Fault.ROLE_MISSING, 1),
+    Kind.NO_RECIPIENT: (Fault.NO_RECIPIENT, 60), Kind.ROLE_MISSING: (Fault.ROLE_MISSING, 1),
     Kind.REVOKED: (Fault.AUTHORISATION_REVOKED, 1), Kind.UNAUTHORISED: (Fault.UNAUTHORISED, 1),
     Kind.UNKNOWN_FIELD: (Fault.UNKNOWN_FIELD, 2), Kind.HUGE: (Fault.HUGE, 1),
 }  # fmt: skip
@@ -132,16 +142,21 @@ class Trouble:
 
     def during(self, kind: Kind | None, rng: Random) -> None:
         """What happens while the step's work is done."""
-        if kind in KILLS:
-            time.sleep(rng.uniform(0.0, 0.3))
+        if kind is Kind.KILL_WEB:
+            with self._a_visitor():
+                time.sleep(rng.uniform(0.005, 0.05))
+                self.kill(KILLS[kind], kind)
+        elif kind in KILLS:
+            self._until_busy()
+            time.sleep(rng.uniform(0.0, 0.2))
             self.kill(KILLS[kind], kind)
         elif kind is Kind.KILL_IN_RECEIPT:
             self.kill_in_receipt()
 
     def after(self, kind: Kind | None) -> None:
         """What ends with the step."""
-        if kind is Kind.OUTAGE:
-            self.rehearsal.control.do("fault", fault=Fault.SERVICE_UNAVAILABLE, times=0)
+        if kind in (Kind.OUTAGE, Kind.NO_RECIPIENT):
+            self.rehearsal.control.do("fault", fault=AT_AMAZON[kind][0], times=0)
         if self.frozen:
             self.thaw()
         self._count()
@@ -163,7 +178,7 @@ class Trouble:
         self.after(None)
 
     def kill(self, name: str, kind: Kind) -> None:
-        """`kill -9`, and what it was in the middle of; its supervisor starts it again."""
+        """`kill -9`, and what it was in the middle of; its supervisor starts it again. An idle one does not count."""
         supervisor = self.rehearsal.running.supervisor
         if not supervisor.alive(name):
             return
@@ -172,7 +187,7 @@ class Trouble:
         until = time.monotonic() + 5
         while supervisor.alive(name) and time.monotonic() < until:
             time.sleep(0.005)
-        self.fired[kind] += 1
+        self.fired[kind] += at != IDLE
         self.hit[f"{name}: {at}"] += 1
         self.back()
 
@@ -242,20 +257,47 @@ class Trouble:
         finally:
             connection.close()
 
+    def _until_busy(self) -> None:
+        """Until the worker has a transaction or a call under way, or there was time enough for it."""
+        until = time.monotonic() + 2
+        while self._doing("worker") == IDLE and time.monotonic() < until:
+            time.sleep(0.01)
+
+    @contextlib.contextmanager
+    def _a_visitor(self) -> Iterator[None]:
+        """Meanwhile somebody asks for pages, one after another."""
+        running, over = self.rehearsal.running, threading.Event()
+        context = ssl.create_default_context(cafile=str(self.rehearsal.folders.tls / "ca.pem"))
+
+        def visit() -> None:
+            while not over.is_set():
+                with contextlib.suppress(OSError, http.client.HTTPException):
+                    at = http.client.HTTPSConnection("localhost", running.configuration.web.port, context=context)
+                    at.request("GET", "/sign-in")
+                    at.getresponse().read()
+                    at.close()
+
+        visitor = threading.Thread(target=visit)
+        visitor.start()
+        try:
+            yield
+        finally:
+            over.set()
+            visitor.join(20)
+
     def _doing(self, name: str) -> str:
-        """What a process is in the middle of, as the database sees it."""
-        if name not in ("worker", "postgres"):
-            return "asked" if name == "website" else "serving"
+        """What a process is in the middle of; the broker and the database are asked by the worker."""
+        if name == "website":
+            return "a page asked for"
         with contextlib.suppress(psycopg.Error), Target(self.rehearsal).superuser() as connection:
             row = connection.execute(ON_ITS_WAY).fetchone()
             if row and row[0]:
                 return "a call of Amazon on its way"
-            row = connection.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE usename = 'strongroom_worker'"
-                " AND state <> 'idle' AND xact_start IS NOT NULL"
-            ).fetchone()
-            return "in a transaction" if row and row[0] else "idle"
-        return "unknown"
+            row = connection.execute(IN_A_TRANSACTION).fetchone()
+            if row and row[0]:
+                return "in a transaction"
+        clock = self.rehearsal.clock
+        return "a round under way" if clock.acknowledged(SLOT) < clock.steps() else IDLE
 
     def _count(self) -> None:
         """What the simulator and the printer say has happened since the last look."""

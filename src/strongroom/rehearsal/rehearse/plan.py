@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from strongroom.rehearsal.rehearse.faults import AT_AMAZON, AT_THE_PRINTER, Kind
+from strongroom.rehearsal.rehearse.faults import Kind
 
 DAY: Final = 86_400.0
 HOURS: Final = (2, 6, 8, 8, 12, 12)
@@ -14,9 +14,11 @@ HOURS: Final = (2, 6, 8, 8, 12, 12)
 SEASON: Final = 0.6
 """How much more than usual is ordered in December, and less in June."""
 ACTS: Final = ("cancel", "flip", "refund", "change_address", "ship_part", "ship")
+PREORDER_IN: Final = 0.15
+"""The share of steps in which something is ordered that leaves weeks later, if at all."""
 FAULT_IN: Final = 0.6
 """The share of steps in which something goes wrong."""
-RARE: Final = {Kind.LEAVER: 0.04, Kind.REBOOT: 0.25, Kind.CLOCK_BACK: 0.3, Kind.CLOCK_AHEAD: 0.3, Kind.FREEZE: 0.6}
+RARE: Final = {Kind.LEAVER: 0.1, Kind.REBOOT: 0.5, Kind.CLOCK_BACK: 0.5, Kind.CLOCK_AHEAD: 0.5}
 """Kinds that are drawn less often than others, by how much."""
 
 
@@ -28,6 +30,8 @@ class Step:
     day: int
     seconds: float
     orders: int
+    preorders: int = 0
+    """Of those: how many nobody ships for weeks."""
     acts: tuple[tuple[str, int], ...] = ()
     reveals: int = 0
     packer_tries: bool = False
@@ -48,6 +52,7 @@ def steps(*, days: int, seed: int, orders_per_day: float, faults: bool) -> Itera
         yield Step(
             number, day, seconds,
             orders=int(wanted) + (rng.random() < wanted % 1),
+            preorders=rng.random() < PREORDER_IN,
             acts=tuple((rng.choice(ACTS), rng.getrandbits(32)) for _ in range(rng.choice((0, 0, 1, 1, 2)))),
             reveals=rng.choice((0, 0, 1, 1)),
             packer_tries=rng.random() < 0.1,
@@ -72,12 +77,3 @@ class Deck:
             self._left = [kind for kind in Kind if self._rng.random() < RARE.get(kind, 1.0)]
             self._rng.shuffle(self._left)
         return self._left.pop()
-
-
-def of_amazon(kind: Kind) -> bool:
-    """Whether a fault is one of Amazon's or of the way to it."""
-    return kind in AT_AMAZON
-
-
-def of_the_printer(kind: Kind) -> bool:
-    return kind in AT_THE_PRINTER

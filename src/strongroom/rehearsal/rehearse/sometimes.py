@@ -23,7 +23,7 @@ SEEN_OTHERWISE: Final = (
     "a cancelled order was erased", "a flip-flop was not sealed anew", "the key broker was born again with keys",
     "an opening of what was forgotten was refused", "an opening was refused while the broker was frozen",
     "a throttled call", "a call whose process died over it", "a kill hit the worker over a call of Amazon",
-    "a kill hit the worker in a transaction", "a step was not finished in time", "an order was received late",
+    "a kill hit the worker or the database in a transaction", "a step was not finished in time",
     "a stolen copy of the ring opened while its keys lived",
 )  # fmt: skip
 SOMETIMES: Final = (*BY_LEAF.values(), *SEEN_OTHERWISE)
