@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8443
+DAYS ?= 33
+SEED ?= 1
+CYCLES ?= 2000
 PG15 ?= /usr/lib/postgresql/15/bin
 SQL := schema.py retention.py engine.py database_rights.py leaving.py two_people.py gate.py
 UV := $(BIN)/uv
@@ -11,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest -q -p no:randomly --durations=15
 COMPILE := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-machine test-policy test-journeys test-15 sabotage lint bench lock clean
+.PHONY: help up test test-machine test-policy test-journeys test-15 sabotage rehearse crash lint bench lock clean
 
 help:  ## Show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -49,6 +52,12 @@ test-15: $(VENV)/dev.stamp  ## What meets the database, again on Debian's Postgr
 
 sabotage: $(VENV)/run.stamp  ## Break each promise on purpose and see its tile turn
 	$(BIN)/strongroom drill sabotage
+
+rehearse: $(VENV)/run.stamp  ## DAYS of business with faults from SEED, judged after every step
+	$(BIN)/strongroom rehearse --days $(DAYS) --seed $(SEED) --faults
+
+crash: $(VENV)/dev.stamp  ## Kill at any system call, CYCLES receipts among it (root and strace)
+	STRONGROOM_CRASH_CYCLES=$(CYCLES) $(BIN)/python -m pytest -q -s -p no:randomly tests/crash
 
 lint: $(VENV)/dev.stamp  ## ruff, mypy strict, import contracts
 	$(BIN)/ruff check .

@@ -58,7 +58,7 @@ def steps(*, days: int, seed: int, orders_per_day: float, faults: bool) -> Itera
             packer_tries=rng.random() < 0.1,
             asks_for_forgotten=rng.random() < 0.1,
             packs=rng.choice((0, 0, 0, 0, 0, 1, 2)),
-            office=number in (4, 40) or number % 200 == 199,
+            office=number in (8, 40) or number % 200 == 199,
             fault=deck.draw() if faults and number >= 2 and rng.random() < FAULT_IN else None,
             dice=rng.getrandbits(32),
         )  # fmt: skip

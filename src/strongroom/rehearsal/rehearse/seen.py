@@ -46,7 +46,7 @@ QUERIES: Final = {
     "prints": "SELECT id, order_ref, state, job, queued_at FROM label_print WHERE account_id = 1",
     "pending": "SELECT account_id, entry FROM pending",
     "places": "SELECT l.entry, l.index FROM leaf l WHERE l.index >= %(from)s",
-    "runs": "SELECT DISTINCT ON (check_id) check_id, outcome, began_at FROM run WHERE ended_at IS NOT NULL"
+    "runs": "SELECT DISTINCT ON (check_id) check_id, outcome, began_at, ended_at FROM run WHERE ended_at IS NOT NULL"
     " ORDER BY check_id, began_at DESC",
 }  # fmt: skip
 

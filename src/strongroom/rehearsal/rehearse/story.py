@@ -14,6 +14,7 @@ from strongroom.formats import ring as ring_format
 from strongroom.formats.leaf import Kind as LeafKind
 from strongroom.formats.parts import Purpose
 from strongroom.formats.ring import KeyKind
+from strongroom.installation.problems import CannotStart
 from strongroom.rehearsal.browser import Browser
 from strongroom.rehearsal.demo import pack
 from strongroom.rehearsal.installation import Rehearsal
@@ -24,11 +25,13 @@ from strongroom.rehearsal.rehearse.invariants import Memory
 from strongroom.rehearsal.rehearse.plan import Step
 from strongroom.rehearsal.rehearse.report import CONVERGES_WITHIN, Report
 from strongroom.rehearsal.rehearse.seen import Eyes, Seen
+from strongroom.rehearsal.watchman import Watchman
 from strongroom.rehearsal.worker import SLOT, WATCH_SLOT
 
 FINISHED_WITHIN: Final = 60.0
 HINDERED_WITHIN: Final = 12.0
 SHOWN: Final = 'class="reveal"'
+WALL_EACH: Final = 10
 COPIES: Final = 5
 """Rings that a thief keeps, one each fortnight."""
 PURPOSES: Final = (Purpose.DELIVERY, Purpose.CARRIER, Purpose.CALL_BACK)
@@ -218,7 +221,14 @@ class Story:
         """Whether a page of those who are signed in is answered to this session."""
         return browser.get("/worklist/").url.path == "/worklist/"
 
+    def _look_at_the_wall(self) -> None:
+        """What its true tiles rest on, each few steps: it takes a process of the website's."""
+        if self.report.steps % WALL_EACH == 3 and not self.trouble.hinders:
+            with contextlib.suppress(CannotStart), Watchman(self.rehearsal) as watchman:
+                self._memory.shown_true = watchman.shown_true()
+
     def _judge(self, where: str, *, finished: bool) -> Seen:
+        self._look_at_the_wall()
         now = self._eyes.look(finished=finished, undisturbed_since=self._undisturbed_since)
         found = self.report.findings.look(self._before, now, self._memory)
         self.report.findings.broken[len(self.report.findings.broken) - len(found) :] = [f"{where}: {f}" for f in found]
