@@ -247,7 +247,7 @@ def _earlier_only(_: Seen | None, now: Seen, memory: Memory) -> Iterator[str] | 
             if was.erased_at is not None and row.erased_at is None:
                 yield f"order {row.ref} came back"
 
-    return look() if old_deadlines else None
+    return look() if old_deadlines or old_orders else None
 
 
 def _never_early(_: Seen | None, now: Seen, _memory: Memory) -> Iterator[str] | None:
