@@ -163,10 +163,10 @@ def test_a_flush_that_hangs_is_refused_and_doubles_no_leaf(folder: Path) -> None
 
 
 @contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[None]:
+def small_disk(folder: Path, size: str, mode: str = "0700") -> Iterator[None]:
     if os.getuid() != 0:
         pytest.skip("a small disk is mounted by root only")
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "sr-small", str(folder)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode={mode}", "sr-small", str(folder)], check=True)
     try:
         yield
     finally:

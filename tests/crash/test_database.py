@@ -5,12 +5,23 @@ import random
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psycopg
+import pytest
+
+from strongroom.installation.folders import Folders
+from strongroom.policy.logging_and_monitoring.tree import PublishedTree
+from strongroom.rehearsal.installation import Rehearsal
+from strongroom.rehearsal.sabotage.breaking import Target
+from strongroom.rehearsal.worker import SLOT
 from tests.crash.aim import Nursery, amazon_of, needs_strace
+from tests.crash.conftest import CYCLES
 from tests.crash.test_receipt import business, compare
 from tests.house.running import House
+from tests.journeys.conftest import free_port
 
 
 def test_a_commit_of_unknown_outcome_is_neither_lost_nor_done_twice(
@@ -128,3 +139,67 @@ def test_a_frozen_broker_stops_a_receipt_and_nothing_is_lost(house: House, nurse
             os.kill(pid, signal.SIGCONT)
         assert nursery.run(verb="receive", **work) == 0
         assert not compare(shop), compare(shop)
+
+
+def asked(rehearsal: Rehearsal, statement: str) -> list[tuple[Any, ...]]:
+    with Target(rehearsal).superuser() as connection:
+        return connection.execute(statement).fetchall()
+
+
+def held(rehearsal: Rehearsal) -> set[Any] | None:
+    """Orders with sealed parts; `None` while the database does not answer."""
+    try:
+        return {ref for (ref,) in asked(rehearsal, "SELECT DISTINCT order_ref FROM sealed WHERE account_id = 1")}
+    except psycopg.OperationalError:
+        return None
+
+
+def gone(rehearsal: Rehearsal) -> set[Any]:
+    return {ref for (ref,) in asked(rehearsal, "SELECT ref FROM amazon_order WHERE erased_at IS NOT NULL")}
+
+
+def caught_up(rehearsal: Rehearsal) -> bool:
+    return rehearsal.clock.acknowledged(SLOT) >= rehearsal.clock.steps()
+
+
+def until(rehearsal: Rehearsal, done: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not done():
+        rehearsal.running.supervisor.watch()
+        assert time.monotonic() < end, "it does not catch up"
+        time.sleep(0.1)
+
+
+@pytest.mark.skipif(CYCLES == 0, reason="a whole installation on a small disk: make crash")
+def test_a_full_disk_under_everything_loses_and_doubles_nothing(folder: Path) -> None:
+    """Database, journal and keys on one small disk: full in the middle of business, with room again later (F3)."""
+    from tests.crash.test_broker import fill, small_disk
+
+    made = folder / "disk"
+    made.mkdir(mode=0o711)
+    with small_disk(made, "600m", mode="0711"):
+        (made / "data").mkdir(mode=0o711)
+        with Folders(made / "data").only_one(), Rehearsal(made / "data", port=free_port(), days=3) as rehearsal:
+            rehearsal.start()
+            for _ in range(4):
+                rehearsal.step(6 * 3600)
+            ballast = fill(made)
+            for _ in range(3):
+                rehearsal.clock.step(6 * 3600)
+                time.sleep(1.0)
+                rehearsal.running.supervisor.watch()
+            sealed = held(rehearsal)
+            assert sealed is None or not caught_up(rehearsal), "a full disk is met, and nothing pretends otherwise"
+            ballast.unlink()
+            until(rehearsal, lambda: caught_up(rehearsal))
+            assert sealed is None or sealed <= (held(rehearsal) or set()) | gone(rehearsal)
+            ledger = rehearsal.control.do("ledger")
+            late = rehearsal.clock.wall() - 3600
+            expected = {id_ for id_, o in ledger.items() if o["updated"] < late}
+            ours = [id_ for (id_,) in asked(rehearsal, "SELECT order_id FROM amazon_order WHERE account_id = 1")]
+            assert len([id_ for id_ in ours if id_]) == len({id_ for id_ in ours if id_})
+            assert len(ours) >= len(expected), "nothing is lost"
+            tree = PublishedTree(rehearsal.folders.journal)
+            tree.verify()
+            ids = [tree.leaf(index).entry.id for index in range(tree.size)]
+            assert len(ids) == len(set(ids))

@@ -7,7 +7,7 @@ from typing import Final
 from strongroom.formats.leaf import Entry, Kind, Outcome
 from strongroom.rehearsal.rehearse import faults
 
-DEMANDED_FROM: Final = 60
+DEMANDED_FROM: Final = 90
 """Days from which on a run with faults fails where one of SOMETIMES was never seen; a shorter one only says so."""
 BY_LEAF: Final[Mapping[Kind, str]] = {
     Kind.CARRIED: "an order was carried", Kind.KEY_DESTROYED: "a day key died",
