@@ -15,7 +15,8 @@ import pytest
 
 from strongroom.rehearsal.rehearse import plan, sometimes
 from strongroom.rehearsal.rehearse.faults import Kind
-from strongroom.rehearsal.rehearse.invariants import INVARIANTS, NOT_HERE, Findings, Memory
+from strongroom.rehearsal.rehearse.invariants import INVARIANTS, NOT_HERE, Findings
+from strongroom.rehearsal.rehearse.memory import Memory
 from strongroom.rehearsal.rehearse.report import Report
 from strongroom.rehearsal.rehearse.seen import Eyes, Seen
 

@@ -21,7 +21,7 @@ from strongroom.rehearsal.installation import Rehearsal
 from strongroom.rehearsal.people import Person, person
 from strongroom.rehearsal.rehearse import plan, sometimes
 from strongroom.rehearsal.rehearse.faults import Kind, Trouble
-from strongroom.rehearsal.rehearse.invariants import Memory
+from strongroom.rehearsal.rehearse.memory import Memory
 from strongroom.rehearsal.rehearse.plan import Step
 from strongroom.rehearsal.rehearse.report import CONVERGES_WITHIN, Report
 from strongroom.rehearsal.rehearse.seen import Eyes, Seen
