@@ -27,7 +27,7 @@ WHERE = (
     ("keys/cells", "cell"), ("journal/tail", "leaf"), ("keys/ring", "ring"), ("keys/time", "time kept"),
     ("keys/head", "head kept"), ("journal/", "head published"), ("keys>", "names of keys"),
 )  # fmt: skip
-QUICK = (("fsync", 3), ("fsync", 5), ("pwrite64", 1), ("unlink", 1), ("rename", 2), ("write", 4))
+QUICK = (("fsync", 3), ("pwrite64", 1), ("unlink", 1), ("rename", 2))
 
 
 @contextmanager
@@ -120,7 +120,7 @@ def test_a_death_killed_at_every_system_call_is_finished(folder: Path, syscall: 
     assert hits.total() - hits[""] >= 1
 
 
-@pytest.mark.parametrize("when", [1, 2, 3] if CYCLES == 0 else range(1, 9))
+@pytest.mark.parametrize("when", [1, 2] if CYCLES == 0 else range(1, 9))
 def test_a_failed_flush_ends_the_broker_and_doubles_no_leaf(folder: Path, when: int) -> None:
     needs_strace()
     with broker_in(folder) as broker:

@@ -16,7 +16,7 @@ from tests.crash.aim import Nursery, Shot, amazon_of
 from tests.crash.conftest import CYCLES
 from tests.house.running import DAY, House, Shop
 
-ROUNDS = 12 if CYCLES == 0 else 80
+ROUNDS = 8 if CYCLES == 0 else 80
 
 
 @pytest.fixture

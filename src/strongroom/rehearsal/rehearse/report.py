@@ -83,5 +83,8 @@ class Report:
         else:
             lines.append(f"converged {self.converged_after_hours:.0f} hours after the last fault")
         lines += [f"BROKEN {words}" for words in self.findings.broken]
+        if self.findings.broken:
+            why = self.findings.broken[0].replace('"', "'")
+            lines.append(f'keep it: [[seed]] seed = {self.seed}; days = {self.days}; why = "{why}"')
         lines.append("held" if self.held else f"NOT HELD; again: {self.replay}")
         return "\n".join(lines)

@@ -185,19 +185,26 @@ class Story:
             if step.fault is Kind.LEAVER and "packer3" in self._people:
                 self._leave("packer3")
             self._memory.leavers += [self._answered(browser) for browser in self._left]
-            desk = self._people[rng.choice(("support", "support2"))]
+            desk = self._signed_in(rng.choice(("support", "support2")))
             waiting = desk.orders("to-ship") if step.reveals or step.packer_tries or self.trouble.frozen else []
             for path in waiting[: max(step.reveals, self.trouble.frozen)]:
                 self._reveal(desk, path, rng)
             for path in waiting[:1] if step.packer_tries else []:
-                self._people["packer"].reveal(path)
+                self._signed_in("packer").reveal(path)
             if step.asks_for_forgotten and not self.trouble.frozen:
                 for path in desk.orders("forgotten")[:2]:
                     shown = SHOWN in desk.reveal(path).text
                     self._memory.forgotten.append(shown)
                     self._happened["an opening of what was forgotten was refused"] += not shown
             if step.packs and not self.trouble.hinders:
-                pack(self._people["packer2"], most=step.packs, seed=step.number)
+                pack(self._signed_in("packer2"), most=step.packs, seed=step.number)
+
+    def _signed_in(self, role: str) -> Browser:
+        """Somebody at work; in a run of hours a session ends, and they sign in again."""
+        browser = self._people[role]
+        if browser.get("/me").url.path.startswith("/sign-in"):
+            browser.sign_in(self.rehearsal.people()[role])
+        return browser
 
     def _reveal(self, desk: Browser, path: str, rng: Random) -> None:
         began, kind = time.monotonic(), LeafKind.OPENED
