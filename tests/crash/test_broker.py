@@ -27,7 +27,7 @@ WHERE = (
     ("keys/cells", "cell"), ("journal/tail", "leaf"), ("keys/ring", "ring"), ("keys/time", "time kept"),
     ("keys/head", "head kept"), ("journal/", "head published"), ("keys>", "names of keys"),
 )  # fmt: skip
-QUICK = (("fsync", 3), ("pwrite64", 1), ("unlink", 1), ("rename", 2))
+QUICK = (("fsync", 3), ("unlink", 1), ("rename", 2))
 
 
 @contextmanager
@@ -100,10 +100,10 @@ def living(broker: Broker) -> set[str]:
     return {row.cell.hex() for row in ring_format.decode((broker.keys / "ring").read_bytes()).rows}
 
 
-def test_a_death_killed_at_a_system_call_is_finished(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> None:
+def test_a_death_killed_at_a_system_call_is_finished(folder: Path) -> None:
     needs_strace()
     hits = Counter(a_death(sub(folder), syscall, when) for syscall, when in QUICK)
-    assert len(set(hits) - {""}) >= 3, hits
+    assert len(set(hits) - {""}) >= 2, hits
 
 
 @pytest.mark.skipif(CYCLES == 0, reason="every system call of a death: make crash")
@@ -120,7 +120,7 @@ def test_a_death_killed_at_every_system_call_is_finished(folder: Path, syscall: 
     assert hits.total() - hits[""] >= 1
 
 
-@pytest.mark.parametrize("when", [1, 2] if CYCLES == 0 else range(1, 9))
+@pytest.mark.parametrize("when", [1] if CYCLES == 0 else range(1, 9))
 def test_a_failed_flush_ends_the_broker_and_doubles_no_leaf(folder: Path, when: int) -> None:
     needs_strace()
     with broker_in(folder) as broker:

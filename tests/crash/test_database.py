@@ -23,7 +23,7 @@ from tests.crash.test_receipt import business, compare
 from tests.house.running import House
 from tests.journeys.conftest import free_port
 
-COMMITS = 8 if CYCLES == 0 else 120
+COMMITS = 6 if CYCLES == 0 else 120
 FLUSHES = ("signal=KILL:when=2", "error=EIO:when=1", "signal=KILL:when=5", "error=EIO:when=4")
 
 
@@ -96,7 +96,7 @@ def test_a_backend_killed_or_panicking_over_its_flush_loses_and_doubles_nothing(
     rng, happened = random.Random(8), 0
     with house.shop() as shop:
         work: dict[str, Any] = {"account": shop.account, "amazon": amazon_of(shop)}
-        for how in FLUSHES[:2] if CYCLES == 0 else FLUSHES * 5:
+        for how in FLUSHES[:1] if CYCLES == 0 else FLUSHES * 5:
             business(shop, rng)
             connection.close()  # the fork of a traced postmaster is traced: our own connection comes before
             _, hit = under_strace(house, nursery, how, folder / "strace.log", **work)
@@ -125,6 +125,7 @@ def test_postgresql_killed_in_the_middle_of_a_receipt_loses_and_doubles_nothing(
     assert busy >= 1, "it was in the middle of its work"
 
 
+@pytest.mark.skipif(CYCLES == 0, reason="it waits for its patience: make crash")
 def test_a_frozen_broker_stops_a_receipt_and_nothing_is_lost(house: House, nursery: Nursery) -> None:
     rng = random.Random(10)
     pid = house.rehearsal.running.supervisor.pid("keybroker")

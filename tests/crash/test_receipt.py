@@ -12,7 +12,7 @@ from tests.crash.aim import Nursery, amazon_of
 from tests.crash.conftest import CYCLES
 from tests.house.running import DAY, House, Shop
 
-QUICK = 16
+QUICK = 12
 SYSCALLS = ("sendto", "sendto", "recvfrom", "write", "read")
 
 
@@ -101,7 +101,7 @@ def cycles(house: House, nursery: Nursery, count: int, seed: int) -> dict[str, A
 def test_receipts_killed_anywhere_end_as_amazon_has_it(house: House, nursery: Nursery) -> None:
     told = cycles(house, nursery, QUICK, seed=11)
     assert told["hits"] >= QUICK // 2, told
-    assert len(told["by step"]) >= 4, told
+    assert len(told["by step"]) >= 3, told
     sys.stdout.write(f"\n{told}\n")
 
 
