@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8443
+DAYS ?= 31
+SEED ?= 1
+CYCLES ?= 2000
 PG15 ?= /usr/lib/postgresql/15/bin
 SQL := schema.py retention.py engine.py database_rights.py leaving.py two_people.py gate.py
 UV := $(BIN)/uv
@@ -11,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest -q -p no:randomly --durations=15
 COMPILE := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-machine test-policy test-journeys test-15 mutate tls sabotage lint bench lock clean
+.PHONY: help up test test-machine test-attacks test-policy test-journeys test-15 mutate tls sabotage rehearse crash lint bench lock clean
 
 help:  ## Show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -32,11 +35,14 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 up: $(VENV)/run.stamp  ## Start everything on this machine with sample data, HTTPS on PORT
 	$(BIN)/strongroom up --demo --port $(PORT)
 
-test: $(VENV)/dev.stamp lint  ## Lint, types, import contracts and every test, in three processes with a house each
-	$(MAKE) --no-print-directory --keep-going --output-sync=target -j3 test-journeys test-policy test-machine
+test: $(VENV)/dev.stamp lint  ## Lint, types, import contracts and every test, in processes with a house each
+	$(MAKE) --no-print-directory --keep-going --output-sync=target -j3 test-journeys test-policy test-machine test-attacks
 
 test-machine: $(VENV)/dev.stamp
-	$(PYTEST) tests --ignore=tests/policy --ignore=tests/journeys --ignore=tests/leaks
+	$(PYTEST) tests $(addprefix --ignore=tests/,policy journeys leaks attacks crash fuzz)
+
+test-attacks: $(VENV)/dev.stamp
+	$(PYTEST) tests/attacks tests/crash tests/fuzz
 
 test-policy: $(VENV)/dev.stamp
 	$(PYTEST) tests/policy
@@ -57,6 +63,12 @@ tls: $(VENV)/dev.stamp  ## The website's TLS as sslyze sees it, by Mozilla's "mo
 
 sabotage: $(VENV)/run.stamp  ## Break each promise on purpose and see its tile turn
 	$(BIN)/strongroom drill sabotage
+
+rehearse: $(VENV)/run.stamp  ## DAYS of business with faults from SEED, judged after every step
+	$(BIN)/strongroom rehearse --days $(DAYS) --seed $(SEED) --faults
+
+crash: $(VENV)/dev.stamp  ## Kill at any system call, CYCLES receipts among it (root and strace)
+	STRONGROOM_CRASH_CYCLES=$(CYCLES) $(BIN)/python -m pytest -q -s -p no:randomly tests/crash
 
 lint: $(VENV)/dev.stamp  ## ruff, mypy strict, import contracts
 	$(BIN)/ruff check .

@@ -49,3 +49,30 @@ def test_a_clock_of_before_is_understood(folder: Path) -> None:
     assert again.steps() == 1
     assert abs(again.wall() - (1_700_000_000 + HOURS)) < 60
     assert abs(again.boot() - HOURS - time.clock_gettime(time.CLOCK_BOOTTIME)) < 60
+
+
+def test_a_wrong_wall_is_our_machines_alone(folder: Path) -> None:
+    driver = ClockDriver(folder / "clock", start=1_700_000_000)
+    ours, amazons = RehearsalClock(folder / "clock"), RehearsalClock(folder / "clock", elsewhere=True)
+    boot = ours.boot()
+    driver.set_wrong(-365 * 86_400)
+    assert round(amazons.wall() - ours.wall(), -1) == 365 * 86_400
+    assert driver.wall() - amazons.wall() < 10, "who drives the clock knows the true time"
+    assert ours.boot() - boot < 10, "boot time is not the wall's"
+    driver.step(HOURS)
+    driver.set_wrong(0)
+    assert abs(amazons.wall() - ours.wall()) < 10
+
+
+def test_a_reboot_begins_boot_time_again_under_another_name(folder: Path) -> None:
+    driver = ClockDriver(folder / "clock", start=1_700_000_000)
+    ours, amazons = RehearsalClock(folder / "clock"), RehearsalClock(folder / "clock", elsewhere=True)
+    driver.step(HOURS)
+    name, wall, elsewhere = ours.boot_id(), ours.wall(), amazons.boot()
+    steps = driver.reboot()
+    assert (ours.steps(), ours.boot() < 10, ours.boot_id() != name) == (steps, True, True)
+    assert ours.wall() - wall < 10
+    assert amazons.boot() >= elsewhere
+    assert amazons.boot_id() == name
+    driver.step(HOURS)
+    assert HOURS <= ours.boot() < HOURS + 10

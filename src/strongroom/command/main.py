@@ -21,6 +21,7 @@ from strongroom.command import (
     orders,
     people,
     policy,
+    rehearse,
     retention,
     service,
     start,
@@ -31,7 +32,8 @@ from strongroom.installation.problems import CannotStart
 from strongroom.policy.definitions import TimeUnknown
 from strongroom.policy.encryption_and_storage.connection import Locked, Unavailable
 
-SECTIONS = (start, service, keys, orders, labels, retention, journal, policy, configuration, people, drill, bench)
+SECTIONS = (start, service, keys, orders, labels, retention, journal, policy, configuration, people, drill, bench,
+            rehearse)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one return an exit code

@@ -146,9 +146,12 @@ class Broker:
         state = self.watch.look()
         while steps != (steps := self._clock.steps()):  # a rehearsal's clock moved meanwhile: one look sees both
             state = self.watch.look()
+        due = self.ring.dead_or_due(state.now, self.journal.destroyed_names.__contains__)
+        for row in due:  # first of all, since it needs no leaf and no room on the medium
+            self.ring.efface(row)
         self._tell_time(steps)
-        if self.ring.dead_or_due(state.now, self.journal.destroyed_names.__contains__):
-            self._kill_due()
+        if due:
+            self._write_deaths(due)
         if abs(state.now - self._kept_at) >= KEEP_TIME_EVERY:
             self._keep_time()
         if self.journal.silent_for_a_minute():
@@ -265,12 +268,9 @@ class Broker:
             self._behind_at = state.now
             self.journal.say(Kind.TIME_BEHIND, at=state.now, facts={Fact.SECONDS: max(0, self.watch.wall()) // 1000})
 
-    def _kill_due(self) -> None:
-        """Every death in the order of docs/formats/ring-and-cell.md; each step may be the last before a kill -9."""
+    def _write_deaths(self, due: Sequence[Row]) -> None:
+        """Steps 3 and 4 of docs/formats/ring-and-cell.md; each may be the last before a kill -9."""
         self._keep_time()
-        due = self.ring.dead_or_due(self.now, self.journal.destroyed_names.__contains__)
-        for row in due:
-            self.ring.efface(row)
         fresh = [row for row in due if (row.account, row.day, row.generation) not in self.journal.destroyed_names]
         self.journal.append([(_destroyed(row, self.now), os.urandom(leaf.SALT_BYTES)) for row in fresh])
         self._reached("death: leaf written")

@@ -85,9 +85,13 @@ class Journal:
                 new[entry.id] = (data, entry)
             elif known_digest != _digest(data):
                 raise Clash("an entry id is known with other bytes")
-        positions = self._tree.append([data for data, _ in new.values()])
-        for position, (data, entry) in zip(positions, new.values(), strict=True):
-            self._know(position, data, entry)
+        first = self._tree.size
+        try:
+            self._tree.append([data for data, _ in new.values()])
+        finally:
+            # Those that hang are in the tree too: asked for again, they are found, and not appended twice (I7).
+            for position, (data, entry) in enumerate(new.values(), first) if self._tree.size > first else ():
+                self._know(position, data, entry)
         if new:
             self._last_leaf = time.monotonic()
         return [self._known[entry.id][0] for entry, _ in entries]

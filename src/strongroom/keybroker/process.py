@@ -22,7 +22,7 @@ from strongroom.keybroker.create import Exists, create
 from strongroom.keybroker.hardening import end_without_values, harden
 from strongroom.keybroker.journal import RolledBack
 from strongroom.keybroker.listener import Listener
-from strongroom.keybroker.tree import JournalHangs
+from strongroom.keybroker.tree import JournalBroken, JournalHangs
 
 MOST_SECRET: Final = 4096
 
@@ -64,7 +64,9 @@ def run(
         if options.command == "create":
             return _create(options, clock, mode)
         return _serve(options, module=module, arguments=arguments, clock=clock, mode=mode, reached=reached)
-    except (Exists, RolledBack, Malformed, CannotOpen, JournalHangs, ValueError, OSError) as problem:
+    except (
+        Exists, RolledBack, Malformed, CannotOpen, JournalHangs, JournalBroken, ValueError, OSError
+    ) as problem:  # fmt: skip
         sys.stderr.write(f"keybroker: {_sentence(problem)}\n")
         return 1
 

@@ -1,6 +1,7 @@
 """The journal's tree on disk, append-only (docs/formats/tiles.md): a leaf is durable when `append` returns."""
 
 import concurrent.futures
+import contextlib
 import os
 import struct
 import zlib
@@ -22,6 +23,10 @@ _CHECK = struct.Struct(">I")
 
 class JournalHangs(Exception):
     """The medium does not take leaves; nothing that needs one is done."""
+
+
+class JournalBroken(Exception):
+    """The medium failed over a leaf: whether it is durable, nobody knows. This process ends; the next reads it back."""
 
 
 class Tree:
@@ -54,15 +59,15 @@ class Tree:
     def append(self, leaves: Sequence[bytes]) -> list[int]:
         """Add leaves at the end and flush them; returns their positions.
 
-        Raises `JournalHangs` when the medium does not answer. The leaves are then kept if they arrive after all.
+        Raises `JournalHangs` when the medium does not answer, or takes nothing. Where `size` grew all the same, the
+        leaves are in the tree and become durable late. Raises `JournalBroken` where nobody knows.
         """
+        self._look_at_last_flush()
         if not leaves:
             return []
-        if self._flushing is not None and not self._flushing.done():
-            raise JournalHangs("the journal's last flush has not returned")
         first = self.size
         positions = list(range(first, first + len(leaves)))
-        os.write(self._tail, b"".join(_record(at, leaf) for at, leaf in zip(positions, leaves, strict=True)))
+        self._write_tail(b"".join(_record(at, leaf) for at, leaf in zip(positions, leaves, strict=True)))
         self._open_leaves.extend(leaves)
         self._push(0, [merkle.leaf_hash(leaf) for leaf in leaves])
         self._flushing = self._flusher.submit(os.fsync, self._tail)
@@ -70,6 +75,8 @@ class Tree:
             self._flushing.result(FLUSH_WITHIN)
         except TimeoutError:
             raise JournalHangs("the journal's medium does not answer") from None
+        except OSError as why:  # what a failed flush wrote may be gone, and a second one would not say so
+            raise JournalBroken(f"the journal's medium failed: {why.strerror}") from None
         self._complete_bundles()
         return positions
 
@@ -93,6 +100,28 @@ class Tree:
     def close(self) -> None:
         os.close(self._tail)
         self._flusher.shutdown(wait=False)
+
+    def _look_at_last_flush(self) -> None:
+        if self._flushing is None:
+            return
+        if not self._flushing.done():
+            raise JournalHangs("the journal's last flush has not returned")
+        if self._flushing.exception() is not None:
+            raise JournalBroken("the journal's medium failed over leaves that hung")
+
+    def _write_tail(self, data: bytes) -> None:
+        """All of it or nothing: a full disk takes a part of a write, and nothing may stand behind a torn record."""
+        before, refused = os.fstat(self._tail).st_size, "only a part of a leaf was taken"
+        try:
+            if os.write(self._tail, data) == len(data):
+                return
+        except OSError as why:
+            refused = str(why.strerror)
+        try:
+            os.ftruncate(self._tail, before)
+        except OSError as why:
+            raise JournalBroken(f"the journal's tail is torn: {why.strerror}") from None
+        raise JournalHangs(f"the journal's medium takes no leaf: {refused}")
 
     def _push(self, level: int, hashes: Sequence[bytes]) -> None:
         """Put hashes at a level; each full tile is written and its own hash put at the level above."""
@@ -168,11 +197,20 @@ class Tree:
         for above in range(1, level + 1):
             self._restore_level(above)
         tail = self._read_tail()
+        if tail:
+            self._make_durable_again(tail)
         self._open_leaves = tail
         self._push(0, [merkle.leaf_hash(leaf) for leaf in tail])
         self._tail = os.open(self._tail_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
         self._complete_bundles()
         os.close(self._tail)
+
+    def _make_durable_again(self, tail: Sequence[bytes]) -> None:
+        """What is read back may stand in the system's memory alone, where the last process ended over a failed flush:
+        another flush of the same pages would not say so. On a full disk, which fails no flush, it stays as it is.
+        """
+        with contextlib.suppress(OSError):
+            write_whole(self._tail_path, b"".join(_record(self._full * WIDTH + i, leaf) for i, leaf in enumerate(tail)))
 
     def _restore_level(self, level: int) -> None:
         """A level's hashes are those of the full tiles below it; full tiles of its own are written if missing."""

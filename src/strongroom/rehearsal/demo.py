@@ -65,7 +65,7 @@ def run(rehearsal: Rehearsal, *, days: int = DAYS, say: Any = None) -> dict[str,
         with Watchman(rehearsal) as watchman:
             with watchman.catching_up() as looked:
                 _stand_out(people["support2"])
-                tell(f"{_pack(packer)} parcels packed at the bench")
+                tell(f"{pack(packer)} parcels packed at the bench")
                 rehearsal.step(600)
                 rehearsal.keep_office()
                 rehearsal.step(60)
@@ -101,11 +101,11 @@ def _stand_out(support: Browser) -> None:
         support.reveal(path, purpose=Purpose.CALL_BACK)
 
 
-def _pack(packer: Browser) -> int:
+def pack(packer: Browser, *, most: int = PARCELS, seed: int = 0) -> int:
     """A little of a packer's shift: each pick slip is scanned, its label prints, most parcels are handed over."""
-    codes = CODE.findall(packer.get("/worklist/?show=ready").text)[:PARCELS]
+    codes = CODE.findall(packer.get("/worklist/?show=ready").text)[:most]
     packed = 0
-    for number, code in enumerate(codes):
+    for number, code in enumerate(codes, seed):
         packer.post("/pack/scan", packer.get("/pack"), scan=code)
         packed += _printed(packer)
         if number % 4 != 3:

@@ -67,6 +67,10 @@ class Watchman:
         found: dict[str, str] = self._ask("checks")
         return found
 
+    def shown_true(self) -> list[tuple[str, str, float]]:
+        """Each check that a true tile rests on: its id, its clause, and how many seconds old its run may be (I28)."""
+        return [(id_, clause, seconds) for id_, clause, seconds in self._ask("shown true")]
+
     def _ask(self, verb: str, **what: Any) -> Any:
         self._send(verb, **what)
         return self._answer()
@@ -97,6 +101,10 @@ def main() -> int:
                 answer: Any = reports.status()
             case "checks":
                 answer = {check.id: check.clause for check in controls().checks}
+            case "shown true":
+                true = {row["id"] for row in reports.status()["clauses"] if row["state"] == "true"}
+                known = [check for check in controls().checks if check.clause in true]
+                answer = [(check.id, check.clause, check.max_age.total_seconds()) for check in known]
             case "run":
                 answer = _run(asked["which"])
             case "catch up":

@@ -22,7 +22,7 @@ HOSTS = ("localhost", "127.0.0.1")
 
 def main(arguments: list[str]) -> int:
     options = _options(arguments)
-    clock: Clock = RehearsalClock(options.clock) if options.clock else SystemClock()
+    clock: Clock = RehearsalClock(options.clock, elsewhere=True) if options.clock else SystemClock()
     options.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     _, certificate, key = ensure(options.folder, HOSTS)  # its own CA, which only the configuration's ca_file trusts
     amazon = Amazon(

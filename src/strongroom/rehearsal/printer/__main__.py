@@ -34,7 +34,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _listen(server: PrinterServer, path: Path) -> None:
-    """Faults by name, one a line, on a private socket; `printed` answers with the count, `forget` drops a job."""
+    """Faults by name, one a line, on a private socket; `forget` drops a job. It answers how many labels it printed, to
+    `waiting` how many faults are to come.
+    """
     path.unlink(missing_ok=True)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     mask = os.umask(0o177)
@@ -54,9 +56,10 @@ def _listen(server: PrinterServer, path: Path) -> None:
                             line.strip() == "forget"
                         ):  # as somebody at its panel would: the last job, and what it printed
                             server.tray.jobs.pop(max(server.tray.jobs, default=0), None)
-                        elif line.strip() != "printed":
+                        elif line.strip() not in ("printed", "waiting"):
                             server.tray.faults.append(PrinterFault(line.strip()))
-                        lines.write(f"{server.tray.printed}\n")
+                        waits = line.strip() == "waiting"
+                        lines.write(f"{len(server.tray.faults) if waits else server.tray.printed}\n")
                     lines.flush()
 
     threading.Thread(target=serve, daemon=True).start()

@@ -1,0 +1,1 @@
+"""The judges of the invariants, by what they look at; each is asked after every step."""

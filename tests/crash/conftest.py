@@ -1,0 +1,20 @@
+"""Children to kill, and an account with its Amazon."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.crash.aim import Nursery, needs_strace, nursery_of
+from tests.house.running import House
+
+CYCLES = int(os.environ.get("STRONGROOM_CRASH_CYCLES", "0"))
+"""0: the few of the normal suite; `make crash` asks for many."""
+
+
+@pytest.fixture
+def nursery(house: House, folder: Path) -> Iterator[Nursery]:
+    needs_strace()
+    with nursery_of(house, folder) as running:
+        yield running
