@@ -120,8 +120,8 @@ def erased_whole(_: Seen | None, now: Seen, _memory: Memory) -> Iterator[str] | 
 
 
 def forgotten_when_due(before: Seen | None, now: Seen, _memory: Memory) -> Iterator[str] | None:
-    """Of a cancelled order nothing is held past its 24 hours, where the worker could work (RR-3). One whose cancellation
-    came to be known in this very step is forgotten by the next round.
+    """Of a cancelled order nothing is held past its 24 hours, where the worker could work (RR-3). One that came to be
+    known as cancelled in this very step is forgotten by the next round.
     """
     known = {row.ref for row in before.rows["orders"] if row.cancelled_at is not None} if before else set()
     gone = [row for row in now.rows["orders"] if row.cancelled_at is not None]
