@@ -107,7 +107,9 @@ DEADLINE = SimpleNamespace(
         ("I19", {"prints": [SimpleNamespace(id="l", state="sent", job=1)]},
          {"prints": [SimpleNamespace(id="l", state="queued", job=1)]}),
         ("I26/I27", {}, {"deadlines": [DEADLINE]}),
-        ("RR-2/RR-3", {}, {"orders": [order(cancelled_at=NOW - timedelta(days=2), done_on=NOW)], "sealed": [PART],
+        ("RR-2/RR-3", {"orders": [order(cancelled_at=NOW - timedelta(days=2), done_on=NOW)], "sealed": [PART],
+                       "parts": [PART]},
+         {"orders": [order(cancelled_at=NOW - timedelta(days=2), done_on=NOW)], "sealed": [PART],
                            "parts": [PART]}),
     ],
 )  # fmt: skip

@@ -138,7 +138,7 @@ class Trouble:
             self.fired[kind] += 1
         elif kind is Kind.REBOOT and not self.locked:
             self.reboot()
-            self.locked_steps = rng.randint(1, 3)
+            self.locked_steps = rng.randint(3, 4)
 
     def during(self, kind: Kind | None, rng: Random) -> None:
         """What happens while the step's work is done."""

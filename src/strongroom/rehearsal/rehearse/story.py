@@ -163,7 +163,9 @@ class Story:
                 who = self._canary(who)
             control.do("place", who=asdict(who))
         for _ in range(step.preorders):
-            control.do("place", who=asdict(person(rng)), what={"status": "UNSHIPPED", "fulfilled_by": "MERCHANT"})
+            later = self.rehearsal.clock.wall() + 45 * plan.DAY
+            what = {"status": "UNSHIPPED", "fulfilled_by": "MERCHANT", "ship_by": later, "deliver_by": later + plan.DAY}
+            control.do("place", who=asdict(person(rng)), what=what)
         ledger = control.do("ledger") if step.acts else {}
         recent = [id_ for id_, o in ledger.items() if o["updated"] > self.rehearsal.clock.wall() - 30 * plan.DAY]
         for verb, number in step.acts:

@@ -119,15 +119,18 @@ def erased_whole(_: Seen | None, now: Seen, _memory: Memory) -> Iterator[str] | 
     return look() if erased else None
 
 
-def forgotten_when_due(_: Seen | None, now: Seen, _memory: Memory) -> Iterator[str] | None:
-    """Of a cancelled order nothing is held past its 24 hours, where the worker could work (RR-3)."""
+def forgotten_when_due(before: Seen | None, now: Seen, _memory: Memory) -> Iterator[str] | None:
+    """Of a cancelled order nothing is held past its 24 hours, where the worker could work (RR-3). One that came to be
+    known as cancelled in this very step is forgotten by the next round.
+    """
+    known = {row.ref for row in before.rows["orders"] if row.cancelled_at is not None} if before else set()
     gone = [row for row in now.rows["orders"] if row.cancelled_at is not None]
     held = {row.order_ref for row in now.rows["sealed"]}
 
     def look() -> Iterator[str]:
         for row in gone:
             over = max(row.cancelled_at.timestamp() + DAY, now.undisturbed_since + 3600)
-            if row.ref in held and now.finished and now.believed > over:
+            if row.ref in held & known and now.finished and now.believed > over:
                 yield f"order {row.ref} was cancelled and is held past its term"
         oldest = (datetime.fromtimestamp(now.believed, UTC).date()) - timedelta(days=28)
         late = {row.day for row in now.rows["sealed"] if row.day < oldest - timedelta(days=1)}
