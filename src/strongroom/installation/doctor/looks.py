@@ -38,6 +38,8 @@ def _taken(which: Look, *, runs: bool) -> Callable[[Patient], Found]:
             raise NotHere("Only Linux shows this.")
         if runs:
             patient.running()
+        if which is Look.DATABASE_FILES and not patient.folders.postgres.exists():
+            raise NotHere("There is no database in this folder.")
         seen = _Pairs()
         LOOKS[which](_surroundings(patient), seen)
         return _judge(seen, patient)
