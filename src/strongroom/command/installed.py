@@ -54,7 +54,7 @@ def read_as(role: str, found: Folders) -> None:
     broker.time()  # an installation that does not run is said at once, not after a database's patience
     from strongroom.website.process import begin  # noqa: PLC0415 - only commands that read need Django
 
-    begin(_clock(found))
+    begin(clock_of(found))
 
 
 def act_as_web(found: Folders) -> None:
@@ -74,7 +74,7 @@ def wait_for_the_journal() -> None:
         time.sleep(0.05)
 
 
-def _clock(found: Folders) -> Any:
+def clock_of(found: Folders) -> Any:
     """The machine's clock, or a rehearsal's in a rehearsal's folder."""
     if not (found.data / "clock").exists():
         return SystemClock()

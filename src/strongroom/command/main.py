@@ -14,6 +14,7 @@ from django.db import OperationalError
 from strongroom.command import (
     bench,
     configuration,
+    doctor,
     drill,
     journal,
     keys,
@@ -32,8 +33,8 @@ from strongroom.installation.problems import CannotStart
 from strongroom.policy.definitions import TimeUnknown
 from strongroom.policy.encryption_and_storage.connection import Locked, Unavailable
 
-SECTIONS = (start, service, keys, orders, labels, retention, journal, policy, configuration, people, drill, bench,
-            rehearse)  # fmt: skip
+SECTIONS = (start, service, keys, orders, labels, retention, journal, policy, configuration, people, doctor, drill,
+            bench, rehearse)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one return an exit code

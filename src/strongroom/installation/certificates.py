@@ -48,6 +48,18 @@ def ensure(folder: Path, hosts: tuple[str, ...], now: datetime | None = None) ->
     return ca_path, leaf_path, leaf_key_path
 
 
+def authority_ends(folder: Path, hosts: tuple[str, ...], now: datetime | None = None) -> datetime:
+    """When the authority ends; changes nothing. Raises `CannotStart` as `ensure` does."""
+    return _load_authority(folder / "ca.pem", hosts, now or datetime.now(UTC)).not_valid_after_utc
+
+
+def serves_on(folder: Path, hosts: tuple[str, ...], now: datetime | None = None) -> bool:
+    """Whether `ensure` would keep the server's certificate; changes nothing."""
+    moment = now or datetime.now(UTC)
+    ca = _load_authority(folder / "ca.pem", hosts, moment)
+    return _is_good(folder / "server.pem", folder / "server.key", ca, hosts, moment)
+
+
 def fingerprint(path: Path) -> str:
     """SHA-256 of a certificate, in hex with colons, as browsers show it."""
     return x509.load_pem_x509_certificate(path.read_bytes()).fingerprint(SHA256()).hex(":").upper()

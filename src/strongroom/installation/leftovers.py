@@ -39,12 +39,9 @@ def write_down(path: Path, children: Mapping[str, Child]) -> None:
 
 def end_all(path: Path) -> list[str]:
     """End every child in the list that still lives: asked, then killed with its group. Returns their names."""
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        children = {name: Child(**child) for name, child in told.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        return []  # none was written, or a kill tore it: then the signal of the system has to do
-    living = {name: child for name, child in children.items() if _lives(child)}
+    living = _living(path)
+    if living is None:
+        return []
     for child in living.values():
         _signal(child, child.stop_with)
     deadline = time.monotonic() + END_WITHIN
@@ -56,6 +53,21 @@ def end_all(path: Path) -> list[str]:
                 os.killpg(child.pid, signal.SIGKILL)
     path.unlink(missing_ok=True)
     return list(living)
+
+
+def living(path: Path) -> list[str]:
+    """The names of the children in the list that still live."""
+    return list(_living(path) or {})
+
+
+def _living(path: Path) -> dict[str, Child] | None:
+    """None where none was written, or a kill tore the list: then the signal of the system has to do."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        children = {name: Child(**child) for name, child in told.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+    return {name: child for name, child in children.items() if _lives(child)}
 
 
 def _lives(child: Child) -> bool:

@@ -25,6 +25,16 @@ def born(pid: int) -> str:
     return "" if words[0] in "ZX" else f"{words[19]} {SystemClock().boot_id()}"
 
 
+def parent(pid: int) -> int:
+    """The pid of a process's parent; 0 where it is not shown."""
+    try:
+        return int(
+            (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()[1]
+        )
+    except (OSError, IndexError):
+        return 0
+
+
 def is_postmaster(pid: int, folder: Path) -> bool:
     """Whether this pid is a living postgres of this data folder."""
     if not CAN_LOOK:

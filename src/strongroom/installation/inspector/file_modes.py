@@ -32,7 +32,7 @@ def look(around: Surroundings, seen: Seen) -> None:
             seen.problem(f"{shown(path)} is neither a file nor a folder.", f"Look what made it: ls -l {shown(path)}")
         elif state.st_nlink > 1 and stat.S_ISREG(state.st_mode):
             seen.problem(f"{shown(path)} has another name elsewhere.", f"Find it: find / -xdev -samefile {shown(path)}")
-        _check(seen, path, state, _uid(around, rule, owner), _mode(rule, state), name)
+        _check(seen, path, state, _uid(around, rule, owner), widest(rule, state), name)
     seen.saw("files", count)
     if not around.is_service:
         seen.cannot("Everything belongs to one user, who may change all of it; own uids need `strongroom init`.")
@@ -58,7 +58,8 @@ def _uid(around: Surroundings, rule: Rule | None, owner: int) -> int:
     return around.description.grade.uids[rule.role]
 
 
-def _mode(rule: Rule | None, state: os.stat_result) -> int:
+def widest(rule: Rule | None, state: os.stat_result) -> int:
+    """The widest mode that the table gives a path."""
     if rule is None:
         return 0o700 if stat.S_ISDIR(state.st_mode) else 0o644
     if not rule.whole:

@@ -1,0 +1,61 @@
+"""`strongroom doctor` on a running house: what its rows tell, locked and unlocked, and that no customer's row is read."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+
+from strongroom.rehearsal.installation import Rehearsal
+from tests.journeys.test_command import strongroom
+
+
+def doctor(rehearsal: Rehearsal, *which: str) -> dict[str, dict[str, Any]]:
+    ran = strongroom(rehearsal, "doctor", "--json", *which)
+    assert ran.returncode in (0, 3, 4), ran.stderr
+    return {row["id"]: row for row in json.loads(ran.stdout)["checks"]}
+
+
+@contextmanager
+def owner(rehearsal: Rehearsal) -> Iterator[psycopg.Connection[Any]]:
+    """The database as its own administrator has it."""
+    parameters = {**rehearsal.running.admin, "dbname": rehearsal.running.configuration.database.name}
+    with psycopg.connect(**parameters, autocommit=True) as connection:
+        yield connection
+
+
+def test_a_running_house_is_well(rehearsal: Rehearsal) -> None:
+    found = doctor(rehearsal)
+    wrong = {id_: row["found"] for id_, row in found.items() if row["state"] == "problem"}
+    assert set(wrong) <= {"house.promises", "house.checks"}, wrong  # the clock was moved past what they were due
+    for id_ in ("keys.broker", "keys.overdue", "journal.fresh", "house.schema", "house.worker", "machine.port"):
+        assert found[id_]["state"] == "ok", found[id_]
+
+
+def test_a_locked_broker_is_a_problem_until_the_remedy_is_followed(rehearsal: Rehearsal) -> None:
+    assert strongroom(rehearsal, "keys", "seal").returncode == 0
+    row = doctor(rehearsal, "keys.broker")["keys.broker"]
+    assert (row["state"], row["remedies"]) == ("problem", ["strongroom keys unlock"])
+    unlock = rehearsal.folders.data / "rehearsal-unlock"
+    assert strongroom(rehearsal, "keys", "unlock", "--file", str(unlock)).returncode == 0
+    assert doctor(rehearsal, "keys.broker")["keys.broker"]["state"] == "ok"
+
+
+PLANTED = [
+    ("house.schema", "DELETE FROM django_migrations WHERE app = 'obligations' AND name LIKE '0007%'",
+     "INSERT INTO django_migrations (app, name, applied) VALUES ('obligations', '0007_channel_guards', now())"),
+    ("house.printers", "UPDATE printer SET condition = 'wrong'", "UPDATE printer SET condition = 'ready'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("id_", "plant", "mend"), PLANTED)
+def test_a_fault_in_the_rows_turns_its_examination(rehearsal: Rehearsal, id_: str, plant: str, mend: str) -> None:
+    with owner(rehearsal) as database:
+        database.execute(plant)
+        try:
+            assert doctor(rehearsal, id_)[id_]["state"] == "problem"
+        finally:
+            database.execute(mend)
+        assert doctor(rehearsal, id_)[id_]["state"] == "ok"
