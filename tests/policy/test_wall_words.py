@@ -149,3 +149,22 @@ def test_a_state_is_ranked_worst_first_and_named() -> None:
     assert [state.rank for state in State] == list(range(7))
     assert State.NOT_USED.words == "Not used"
     assert tile(clause=replace(CLAUSE, grade=SIGNED.grade)).state is State.ATTESTED
+
+
+def test_no_deadlines_is_none_of_any_kind() -> None:
+    assert DeadlinesSeen() == DeadlinesSeen(open=0, passed=0, warned=0, next_due=None)
+
+
+def test_the_part_with_the_least_time_left_says_how_much_is_left() -> None:
+    shown = tile(
+        replace(FRESH, began_at=NOW - CHECK.max_age / 10), duties=(replace(DONE, due_at=NOW + timedelta(days=5)),)
+    )
+    assert shown.left == pytest.approx(0.5), "five days of ten, though nine tenths of the proof's hour are left"
+
+
+def test_the_dates_of_what_is_not_used_are_nobodys() -> None:
+    unused = replace(FRESH, outcome=Outcome.UNUSED, began_at=NOW - CHECK.max_age)
+    shown = tile(unused, duties=(DONE,))
+    assert (shown.state, shown.evidence_at) == (State.ATTESTED, DONE.done_on)
+    newer = replace(DONE, done_on=NOW - timedelta(minutes=1))
+    assert tile(unused, duties=(newer,)).evidence_at == newer.done_on
