@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from strongroom.rehearsal.installation import Rehearsal
+from tests.docs.started import program
 from tests.journeys.conftest import Doors, free_port
 from tests.journeys.test_sign_in import Office
 
@@ -48,10 +49,6 @@ def desk() -> Iterator[Desk]:
     for name in ("bin", "work"):
         (made / name).mkdir()
     with Rehearsal(made / "data", port=free_port(), days=1, orders_per_day=16.0) as rehearsal:
-        program = made / "bin" / "strongroom"
-        data = rehearsal.folders.data
-        program.write_text(f'#!/bin/sh\nexec {sys.executable} -m strongroom.command.main --data {data} "$@"\n')
-        program.chmod(0o755)
         rehearsal.start()
         for _ in range(4):
             rehearsal.step(6 * 3600)
@@ -64,5 +61,6 @@ def desk() -> Iterator[Desk]:
         doors.close()
         (made / "work" / "src").symlink_to(ROOT / "src")
         (made / "work" / "tests").symlink_to(ROOT / "tests")
-        yield Desk(rehearsal, made)
+        with program(made / "bin", rehearsal.folders.data):
+            yield Desk(rehearsal, made)
     shutil.rmtree(made, ignore_errors=True)

@@ -1,5 +1,6 @@
 """Every command that a page shows is run as it stands there, against one rehearsal, in the pages' order."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,19 @@ def test_every_kind_of_page_is_there_and_shows_commands() -> None:
 )
 def test_what_is_printed_is_compared(expected: tuple[str, ...], printed: str, fit: bool) -> None:
     assert fits(expected, printed) is fit
+
+
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
+
+
+@pytest.mark.parametrize("page", [*pages(), DOCS.parent / "README.md"], ids=lambda path: path.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    gone = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if not (page.parent / link).exists()]
+    assert gone == []
+
+
+def test_every_page_that_a_remedy_names_is_there() -> None:
+    sources = (DOCS.parent / "src" / "strongroom").rglob("doctor/*.py")
+    named = {name for path in sources for name in re.findall(r"docs/[\w/.-]+\.md", path.read_text(encoding="utf-8"))}
+    assert named
+    assert [name for name in sorted(named) if not (DOCS.parent / name).exists()] == []
