@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest -q -p no:randomly --durations=15
 COMPILE := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-machine test-attacks test-policy test-journeys test-15 mutate tls sabotage rehearse crash lint bench lock clean
+.PHONY: help up test test-machine test-attacks test-policy test-journeys test-15 mutate tls sabotage rehearse crash lint bench reference lock clean
 
 help:  ## Show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -79,6 +79,9 @@ lint: $(VENV)/dev.stamp  ## ruff, mypy strict, import contracts
 bench: $(VENV)/dev.stamp  ## Time what we claim, as ratios in one run
 	$(BIN)/strongroom bench seal
 	$(BIN)/strongroom bench wall
+
+reference: $(VENV)/run.stamp  ## Write the reference pages anew from the program
+	$(BIN)/strongroom reference docs/reference
 
 lock: $(VENV)/dev.stamp  ## Make both lock files anew (hashes, no host)
 	$(COMPILE) -o requirements.lock

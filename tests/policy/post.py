@@ -58,7 +58,8 @@ def news(to: Any = None, **what: Any) -> Any:
     """A piece of news of its own, for the security team unless said otherwise."""
     from strongroom.policy import definitions
     from strongroom.policy.least_privilege.roles import Role
-    from strongroom.policy.obligations.channels.news import Event, News
+    from strongroom.policy.obligations.channels.events import Event
+    from strongroom.policy.obligations.channels.news import News
 
     n = next(COUNT)
     given = {

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from strongroom.command import drill_leak
+from strongroom.command import drill_leak, progress
 from strongroom.command.installed import show, tell
 from strongroom.installation.folders import Folders
 from strongroom.installation.problems import CannotStart
@@ -45,7 +45,7 @@ def _sabotage(options: argparse.Namespace) -> int:
         if apart:
             own_machine.put_up_the_firewall(rehearsal)
         with Watchman(rehearsal) as watchman:
-            results = drill.run(rehearsal, watchman, chosen, tell)
+            results = drill.run(rehearsal, watchman, progress.through(chosen, "sabotages"), progress.tell)
     rows = [result.row() for result in results]
     bad = [result for result in results if not result.skipped and not (result.turned and result.mended)]
     lines = [

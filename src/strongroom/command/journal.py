@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from strongroom.command.installed import folders, show, talk_to_broker, tell
+from strongroom.command.progress import through
 from strongroom.formats import note, proof
 from strongroom.formats.malformed import Malformed
 from strongroom.policy.encryption_and_storage import broker
@@ -39,7 +40,7 @@ def _verify(options: argparse.Namespace) -> int:
     folder = _folder(options)
     try:
         tree = PublishedTree(folder, _key(options.key) if options.key else None)
-        verified = tree.verify()
+        verified = tree.verify(lambda bundles: through(bundles, "bundles"))
         if options.since is not None:
             tree.consistency(options.since.read_text(encoding="utf-8"))
     except (Malformed, FileNotFoundError) as why:

@@ -14,8 +14,10 @@ from django.db import OperationalError
 from strongroom.command import (
     bench,
     configuration,
+    describing,
     doctor,
     drill,
+    examples,
     journal,
     keys,
     labels,
@@ -34,21 +36,12 @@ from strongroom.policy.definitions import TimeUnknown
 from strongroom.policy.encryption_and_storage.connection import Locked, Unavailable
 
 SECTIONS = (start, service, keys, orders, labels, retention, journal, policy, configuration, people, doctor, drill,
-            bench, rehearse)  # fmt: skip
+            bench, rehearse, describing)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one return an exit code
     """The command line's entry point; an exit code."""
-    root = argparse.ArgumentParser(
-        prog="strongroom", description="The policy you publish is the policy you run.", allow_abbrev=False
-    )
-    where = f"the installation's folder (default: {default_data_folder()})"
-    root.add_argument("--data", type=Path, metavar="DIR", help=where)
-    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for section in SECTIONS:
-        section.add(commands)
-    _name_the_folder_anywhere(commands, where)
-    options = root.parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         return int(options.run(options))
     except CannotStart as problem:
@@ -72,6 +65,22 @@ def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one 
         return _without(problem)
     except KeyboardInterrupt:
         return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command with its options and examples; help, completion, man page and reference are made from it."""
+    root = argparse.ArgumentParser(
+        prog="strongroom", description="The policy you publish is the policy you run.", allow_abbrev=False
+    )
+    where = f"the installation's folder (default: {default_data_folder()})"
+    root.add_argument("--data", type=Path, metavar="DIR", help=where)
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for section in SECTIONS:
+        section.add(commands)
+    _name_the_folder_anywhere(commands, where)
+    examples.attach(root)
+    root.set_defaults(root=root)
+    return root
 
 
 def _name_the_folder_anywhere(commands: Any, where: str) -> None:

@@ -10,10 +10,12 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from strongroom.command import progress
 from strongroom.command.installed import rehearsal_folder, show, tell
 from strongroom.formats.owned_file import NotTheirs
 from strongroom.installation import certificates, description, service
@@ -66,11 +68,15 @@ def _demo(options: argparse.Namespace) -> int:
         ) as rehearsal,
     ):
         _say_grade(rehearsal.running)
-        report = demo.run(rehearsal, days=options.days, say=tell)
+        report = demo.run(rehearsal, days=options.days, say=progress.tell, through=_steps)
     _, report["journal"] = demo.read_journal(Folders(folder).journal)  # as it lies there now, with the last head
     tell(f"kept for inspection: {folder}")
     show(report, _words(report), as_json=options.json)
     return 0 if report["journal"]["verified"] else 1
+
+
+def _steps(steps: range) -> Iterable[int]:
+    return progress.through(steps, "steps")
 
 
 def _up(options: argparse.Namespace) -> int:
@@ -95,7 +101,7 @@ def _up_rehearsal(options: argparse.Namespace) -> int:
         _say_grade(rehearsal.running)
         if rehearsal.is_new:
             tell("A new rehearsal: living through its first month, a minute or two.")
-            demo.run(rehearsal, say=tell)
+            demo.run(rehearsal, say=progress.tell, through=_steps)
         else:
             rehearsal.start()
         _print_people(rehearsal)

@@ -170,7 +170,7 @@ class Configuration:
         return self.origins[key]
 
 
-_SECTIONS: Final[dict[str, Any]] = {
+SECTIONS: Final[dict[str, Any]] = {
     "marketplace": Marketplace, "database": Database, "web": Web, "company": Company, "mail": Mail,
     "webhook": Webhook, "journal": Journal, "network": Network, "backup": Backup,
 }  # fmt: skip
@@ -180,11 +180,11 @@ def load(path: Path) -> Configuration:
     """The configuration in force. Raises `CannotStart` for anything it does not know, with what was probably meant."""
     text, loaded = _read(path)
     _refuse_secrets(loaded, text, path)
-    _known("section", "", set(loaded), set(_SECTIONS), text, path)
+    _known("section", "", set(loaded), set(SECTIONS), text, path)
     _known_variables()
     origins: dict[str, str] = {}
     sections = {
-        name: _section(name, kind, loaded.get(name, {}), text, path, origins) for name, kind in _SECTIONS.items()
+        name: _section(name, kind, loaded.get(name, {}), text, path, origins) for name, kind in SECTIONS.items()
     }
     made = Configuration(**sections, origins=origins)
     _sensible(made)
@@ -287,7 +287,7 @@ def _refuse_secrets(loaded: dict[str, Any], text: str, path: Path) -> None:
     """Before anything else, so that no other complaint repeats what stands there; the value is never shown."""
     tables = {"": loaded, **{name: table for name, table in loaded.items() if isinstance(table, dict)}}
     for section, table in tables.items():
-        known = {_key(field) for field in fields(_SECTIONS[section])} if section in _SECTIONS else set()
+        known = {_key(field) for field in fields(SECTIONS[section])} if section in SECTIONS else set()
         for key in table:
             if any(word in key.lower() for word in SECRET_WORDS) and key not in known:
                 raise CannotStart(
@@ -299,9 +299,9 @@ def _refuse_secrets(loaded: dict[str, Any], text: str, path: Path) -> None:
 
 def _known_variables() -> None:
     """A variable that names one of our sections but none of its settings was mistyped, or holds a secret."""
-    known = {_variable(name, _key(field)) for name, kind in _SECTIONS.items() for field in fields(kind)}
+    known = {_variable(name, _key(field)) for name, kind in SECTIONS.items() for field in fields(kind)}
     for variable in sorted(os.environ):
-        if variable in known or not variable.startswith(tuple(f"STRONGROOM_{name}_".upper() for name in _SECTIONS)):
+        if variable in known or not variable.startswith(tuple(f"STRONGROOM_{name}_".upper() for name in SECTIONS)):
             continue
         if any(word.upper() in variable for word in SECRET_WORDS):
             raise CannotStart(

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,8 +41,13 @@ LEAK_FIGURES: Final = (
 CODE: Final = re.compile(r">([0-9A-Z]{5}-[0-9A-Z]{5})</a>")
 
 
-def run(rehearsal: Rehearsal, *, days: int = DAYS, say: Any = None) -> dict[str, Any]:
-    """Live through `days` of policy time in steps of twelve hours; people look at orders meanwhile. The report."""
+def run(
+    rehearsal: Rehearsal, *, days: int = DAYS, say: Any = None, through: Callable[[range], Iterable[int]] = iter
+) -> dict[str, Any]:
+    """Live through `days` of policy time in steps of twelve hours; people look at orders meanwhile. The report.
+
+    through: goes through the steps in their order; whoever waits may show how far it is.
+    """
     began = time.monotonic()
     rehearsal.start()
     tell = say or (lambda _: None)
@@ -54,7 +59,7 @@ def run(rehearsal: Rehearsal, *, days: int = DAYS, say: Any = None) -> dict[str,
         browser.sign_in(rehearsal.people()[role])
     packer = people["packer"]
     try:
-        for step in range(round(days * 86_400 / STEP)):
+        for step in through(range(round(days * 86_400 / STEP))):
             rehearsal.step(STEP)
             if step == 4:
                 rehearsal.keep_office()

@@ -7,7 +7,8 @@ from typing import Final
 from strongroom.policy import definitions
 from strongroom.policy.incident_response.models import Case
 from strongroom.policy.least_privilege.roles import Role
-from strongroom.policy.obligations.channels.news import Event, News, Seen, Source
+from strongroom.policy.obligations.channels.events import Event
+from strongroom.policy.obligations.channels.news import News, Seen, Source
 
 AGAIN: Final = timedelta(hours=4)
 MOST: Final = 200

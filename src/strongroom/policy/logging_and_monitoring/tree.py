@@ -1,6 +1,6 @@
 """Reading the journal's tree as anybody could: from its folder, with its public key, believing nothing unverified."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -100,11 +100,14 @@ class PublishedTree:
         proof.verify_consistency(made, key=self.key)
         return made
 
-    def verify(self) -> Verified:
-        """Every leaf, every tile, the root and the signature. Raises `Malformed` with what does not fit."""
+    def verify(self, through: Callable[[range], Iterable[int]] = iter) -> Verified:
+        """Every leaf, every tile, the root and the signature. Raises `Malformed` with what does not fit.
+
+        through: goes through the bundles in their order; whoever waits may show how far it is.
+        """
         full, partial = widths(self.size, 0)
         count, last, gaps = 0, None, []
-        for bundle in range(full + bool(partial)):
+        for bundle in through(range(full + bool(partial))):
             for data in self._reader.leaves(bundle):
                 entry = leaf_format.decode_leaf(data).entry
                 if last is not None and entry.at - last > LONGEST_SILENCE and entry.kind is not Kind.CLOCK_STEPPED:

@@ -3,7 +3,7 @@
 import importlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -56,7 +56,7 @@ def all_sabotage() -> tuple[Sabotage, ...]:
 
 
 def run(
-    rehearsal: Rehearsal, watchman: Watchman, chosen: Sequence[Sabotage], say: Callable[[str], None]
+    rehearsal: Rehearsal, watchman: Watchman, chosen: Iterable[Sabotage], say: Callable[[str], None]
 ) -> list[Result]:
     """Each in turn. The wall is looked at with all checks first, so that what is not true already is known."""
     watchman.run()

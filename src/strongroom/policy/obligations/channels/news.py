@@ -7,7 +7,6 @@ A clause that turns to and fro within half an hour is one piece of news, not man
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
 from django.db.models import Count, Min, Q
@@ -20,6 +19,7 @@ from strongroom.policy.least_privilege.models import Approval
 from strongroom.policy.least_privilege.roles import Role
 from strongroom.policy.obligations import runs, sweeper
 from strongroom.policy.obligations.actions import KINDS, ObligationKind
+from strongroom.policy.obligations.channels.events import Event
 from strongroom.policy.obligations.channels.moments import when
 from strongroom.policy.obligations.channels.people import with_permission
 from strongroom.policy.obligations.models import Heartbeat, Message, Obligation, Turn
@@ -35,21 +35,6 @@ TOLD_BACK: Final = timedelta(days=1)
 DAILY: Final = timedelta(hours=24)
 HOURLY: Final = timedelta(hours=1)
 BAD: Final = (State.FALSE, State.UNKNOWN)
-
-
-class Event(StrEnum):
-    """What a message is about. The words stand in the database and in the webhook's body."""
-
-    CLAUSE_FALSE = "clause false"
-    CLAUSE_UNKNOWN = "clause unknown"
-    CLAUSE_BACK = "clause back"
-    DEADLINE_WARNED = "deadline warned"
-    DEADLINE_MISSED = "deadline missed"
-    CASE_OPENED = "case opened"
-    APPROVAL_WAITS = "approval waits"
-    WATCH_LOST = "watch lost"
-    DIGEST = "digest"
-    MONTH = "month"
 
 
 PASSING: Final = tuple(event for event in Event if event not in (Event.DIGEST, Event.MONTH))

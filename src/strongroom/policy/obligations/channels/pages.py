@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from strongroom.policy import definitions
-from strongroom.policy.obligations.channels.news import PASSING, Event, News, Seen
+from strongroom.policy.obligations.channels.events import Event
+from strongroom.policy.obligations.channels.news import PASSING, News, Seen
 from strongroom.policy.obligations.models import Message, Turn
 from strongroom.policy.obligations.rules import State, Tile
 

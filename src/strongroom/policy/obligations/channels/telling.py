@@ -21,9 +21,10 @@ from strongroom.policy.logging_and_monitoring.models import Installation
 from strongroom.policy.obligations import sweeper
 from strongroom.policy.obligations.channels import outbox, pages, people, words
 from strongroom.policy.obligations.channels.answers import OF_THE_LINK, Answer, Letter, Problem
+from strongroom.policy.obligations.channels.events import Event
 from strongroom.policy.obligations.channels.mail import Mailer, Session
 from strongroom.policy.obligations.channels.moments import LONDON
-from strongroom.policy.obligations.channels.news import HOURLY, PASSING, Event, News, Seen, Source
+from strongroom.policy.obligations.channels.news import HOURLY, PASSING, News, Seen, Source
 from strongroom.policy.obligations.channels.outbox import MAIL, WEBHOOK, Claimed, Draft
 from strongroom.policy.obligations.channels.people import Addressee, Mailboxes
 from strongroom.policy.obligations.channels.webhook import Hook
