@@ -21,12 +21,12 @@ from strongroom.rehearsal.browser import Browser
 from strongroom.rehearsal.installation import Rehearsal
 from strongroom.rehearsal.watchman import Watchman
 
-STEP: Final = 12 * 3600.0
+STEP: Final = 8 * 3600.0
 DAYS: Final = 35
 ORDERS_PER_DAY: Final = 6.0
 LEFT_TO_PACKERS: Final = 1
 """Days at the end of a demo in which nothing is despatched by itself."""
-LOOK_EACH: Final = 5
+LOOK_EACH: Final = 7
 """Steps between people's looks at orders: the hours of the day take turns."""
 REASONS: Final = (Purpose.DELIVERY, Purpose.CARRIER, Purpose.DELIVERY, Purpose.WRITE_BACK, Purpose.CALL_BACK)
 PARCELS: Final = 8
@@ -44,7 +44,7 @@ CODE: Final = re.compile(r">([0-9A-Z]{5}-[0-9A-Z]{5})</a>")
 def run(
     rehearsal: Rehearsal, *, days: int = DAYS, say: Any = None, through: Callable[[range], Iterable[int]] = iter
 ) -> dict[str, Any]:
-    """Live through `days` of policy time in steps of twelve hours; people look at orders meanwhile. The report.
+    """Live through `days` of policy time in steps of eight hours; people look at orders meanwhile. The report.
 
     through: goes through the steps in their order; whoever waits may show how far it is.
     """
@@ -65,7 +65,7 @@ def run(
                 rehearsal.keep_office()
             if step % LOOK_EACH == LOOK_EACH - 1:
                 _look([people["support"], people["support2"]], packer, step // LOOK_EACH)
-            if step % 10 == 9:
+            if step % 15 == 14:
                 tell(f"day {round((step + 1) * STEP / 86_400)} of {days}")
         with Watchman(rehearsal) as watchman:
             with watchman.catching_up() as looked:
