@@ -89,9 +89,9 @@ class Reader:
         if (level, index) not in self._tiles:
             width = self._width(level, index)
             data = self._read(level, index, width)
-            if len(data) < width * HASH:
-                raise Malformed("a tile is too short")
-            self._tiles[level, index] = data[: width * HASH]
+            if len(data) != width * HASH:
+                raise Malformed("a tile has not the length that its name says")
+            self._tiles[level, index] = data
         return self._tiles[level, index]
 
     def _width(self, level: int, index: int) -> int:
@@ -110,5 +110,7 @@ class Reader:
                 raise
         data = self._fetch(path(level, index))
         if level != "entries":
-            return data
+            if len(data) != WIDTH * HASH:
+                raise Malformed("a full tile has not the length of one")
+            return data[: width * HASH]
         return encode_bundle(decode_bundle(data, width=WIDTH)[:width])
