@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest -q -p no:randomly --durations=15
 COMPILE := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-machine test-attacks test-policy test-journeys test-15 mutate tls sabotage rehearse crash lint bench reference lock clean
+.PHONY: help up test test-machine test-attacks test-policy test-journeys test-15 mutate fuzz tls sabotage rehearse crash lint bench reference lock clean
 
 help:  ## Show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,9 @@ test-15: $(VENV)/dev.stamp  ## What meets the database, again on Debian's Postgr
 mutate: $(VENV)/dev.stamp  ## Change the rules that matter and every bit of a journal: is it noticed
 	$(BIN)/python -m tests.mutation
 	STRONGROOM_ALL_BITS=1 $(PYTEST) tests/attacks/test_journal_bits.py
+
+fuzz: $(VENV)/dev.stamp  ## Fuzz every decoder with new bytes, fifty times as long as the suite
+	STRONGROOM_FUZZ=50 $(PYTEST) tests/fuzz/test_decoders.py
 
 tls: $(VENV)/dev.stamp  ## The website's TLS as sslyze sees it, by Mozilla's "modern"; sslyze in a venv of its own
 	test -x .venv-tls/bin/sslyze || { $(PYTHON) -m venv .venv-tls && .venv-tls/bin/python -m pip install --quiet sslyze==6.3.1; }

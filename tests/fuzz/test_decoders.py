@@ -1,6 +1,7 @@
 """Any bytes at any decoder: a value, or the one refusal that its page names; never another error, never much memory (I6)."""
 
 import json
+import os
 import random
 import tempfile
 import tracemalloc
@@ -45,6 +46,14 @@ MOST: Final = 1 << 20
 """What one decoding of a short input may have in memory at once, in bytes."""
 PLACE, DAY = Place(7, make.ORDER, Part.RECIPIENT, 99), Day(20_000, 20_003, 1)
 KEY: Final = note.VerifierKey("example.org/x", bytes(32))
+
+
+TIMES: Final = int(os.environ.get("STRONGROOM_FUZZ", "0"))
+"""The suite tries the same each time; `make fuzz` so many times as much, and new every time."""
+
+
+def fuzzed(examples: int) -> settings:
+    return settings(max_examples=examples * max(TIMES, 1), derandomize=not TIMES, deadline=None)
 
 
 def raw(name: str, field: str) -> bytes:
@@ -146,7 +155,7 @@ def used(act: Callable[[], Any]) -> int:
 
 
 @pytest.mark.parametrize("name", DECODERS)
-@settings(max_examples=80, deadline=None)
+@fuzzed(80)
 @given(data=st.data())
 def test_a_decoder_gives_a_value_or_malformed_and_takes_one_spelling(name: str, data: st.DataObject) -> None:
     decode, encode, good = DECODERS[name]
@@ -182,7 +191,7 @@ def test_lengths_that_lie_cost_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SECRETS)
-@settings(max_examples=80, deadline=None)
+@fuzzed(80)
 @given(data=st.data())
 def test_what_was_sealed_opens_unchanged_or_not_at_all(name: str, data: st.DataObject) -> None:
     unseal, good = SECRETS[name]
@@ -196,7 +205,7 @@ def test_what_was_sealed_opens_unchanged_or_not_at_all(name: str, data: st.DataO
 
 
 @pytest.mark.parametrize("name", TEXTS)
-@settings(max_examples=120, deadline=None)
+@fuzzed(120)
 @given(data=st.data())
 def test_a_text_format_gives_a_value_or_malformed(name: str, data: st.DataObject) -> None:
     parse_, good = TEXTS[name]
@@ -221,7 +230,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@fuzzed(150)
 @given(st.binary(max_size=400) | JSON.map(lambda value: json.dumps(value).encode()))
 @example(b"[" * 100_000)
 @example(b'{"orders":' * 50_000)
@@ -234,7 +243,7 @@ def test_amazons_bytes_are_json_or_a_value_error(body: bytes) -> None:
         return
 
 
-@settings(max_examples=200, deadline=None)
+@fuzzed(200)
 @given(JSON)
 def test_amazons_json_is_a_page_or_no_answer(body: Any) -> None:
     call = uuid.UUID(int=1)
@@ -251,7 +260,7 @@ def test_amazons_json_is_a_page_or_no_answer(body: Any) -> None:
     parcels.why_refused(400, body)
 
 
-@settings(max_examples=80, deadline=None)
+@fuzzed(80)
 @given(
     st.binary(max_size=300), st.sampled_from(["PDF", "PNG", "ZPL", "application/pdf", "image/png", "application/zpl"])
 )
@@ -278,7 +287,7 @@ def test_a_label_that_unfolds_without_end_is_refused_before_it_fills_the_memory(
 TOML = (Path(profiles.__file__).parent / "profiles" / "amazon-2026.toml").read_bytes()
 
 
-@settings(max_examples=60, deadline=None)
+@fuzzed(60)
 @given(st.data())
 def test_a_profile_is_read_or_its_mistakes_are_named(data: st.DataObject) -> None:
     text = data.draw(changed(TOML[:6_000])).decode("utf-8", "replace")
@@ -287,7 +296,7 @@ def test_a_profile_is_read_or_its_mistakes_are_named(data: st.DataObject) -> Non
     assert all(str(mistake) for mistake in mistakes)
 
 
-@settings(max_examples=60, deadline=None)
+@fuzzed(60)
 @given(data=st.data())
 def test_a_verdict_file_is_a_verdict_or_says_what_is_wrong(data: st.DataObject) -> None:
     look = next(iter(verdict.Look))
@@ -296,7 +305,7 @@ def test_a_verdict_file_is_a_verdict_or_says_what_is_wrong(data: st.DataObject) 
         verdict_file.read(Path(made), look, 0)
 
 
-@settings(max_examples=40, deadline=None)
+@fuzzed(40)
 @given(data=st.binary(max_size=2_000))
 def test_what_the_inspector_is_asked_is_bytes_of_its_owner_or_refused(data: bytes) -> None:
     with tempfile.TemporaryDirectory(prefix="sr-") as made:
@@ -310,11 +319,11 @@ def test_what_the_inspector_is_asked_is_bytes_of_its_owner_or_refused(data: byte
 
 
 LINE = st.text(st.characters(codec="utf-8"), max_size=60) | st.sampled_from(
-    ["^XA^FDx^FS^XZ", "~JR", "\x1b%-12345X@PJL", "%PDF-1.7\n", "(]) Tj ET", "\u202ereversed", "\ud83d\udc68\u200d\ud83d\udc69", "\u0000" * 30, "A" * 60]
+    ["^XA^FDx^FS^XZ", "~JR", "\x1b%-12345X@PJL", "%PDF-1.7\n", "(]) Tj ET", "\u202ereversed", "\U0001f468\u200d\U0001f469", "\u0000" * 30, "A" * 60]
 )  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None)
+@fuzzed(25)
 @given(
     fields=st.dictionaries(
         st.sampled_from(["name", "line1", "line2", "city", "state", "postcode", "phone", "company", "instruction"]),
