@@ -40,8 +40,9 @@ class Machine:
     advised_free: int = 10 * GIB
 
     def lock_file(self) -> Path | None:
-        """Beside the program in a wheel, beside the sources otherwise."""
-        places = (description.PACKAGE / "requirements.lock", description.PACKAGE.parents[1] / "requirements.lock")
+        """Beside the sources, else where the package put it: outside the program's own folder, whose files are listed."""
+        name = "requirements.lock"
+        places = (description.PACKAGE.parents[1] / name, Path(sys.prefix) / "share" / "strongroom" / name)
         return self.packages or next((path for path in places if path.exists()), None)
 
 
