@@ -97,18 +97,20 @@ def test_a_server_in_plain_text_is_heard_and_one_in_tls_is_not(folder: Path) -> 
 
 @pytest.mark.parametrize(("greeting", "tongue"), [(b"220 mail\r\n", "SMTP"), (b"", "PostgreSQL")])
 def test_a_mail_server_and_a_database_are_heard_too(greeting: bytes, tongue: str) -> None:
-    def answer(server: socket.socket) -> None:
-        for _ in range(3):
-            asked, _ = server.accept()
-            with asked, contextlib.suppress(OSError):
-                asked.settimeout(2)
-                if greeting:
-                    asked.sendall(greeting)
-                elif asked.recv(64)[4:8] == b"\0\3\0\0":
-                    asked.sendall(b"R\0\0\0\x08\0\0\0\0")
+    def answer(asked: socket.socket) -> None:
+        with asked, contextlib.suppress(OSError):
+            asked.settimeout(20)
+            if greeting:
+                asked.sendall(greeting)
+            elif asked.recv(64)[4:8] == b"\0\3\0\0":
+                asked.sendall(b"R\0\0\0\x08\0\0\0\0")
+
+    def serve(server: socket.socket) -> None:
+        for _ in listeners.TONGUES:
+            threading.Thread(target=answer, args=(server.accept()[0],), daemon=True).start()
 
     with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=answer, args=(server,), daemon=True).start()
+        threading.Thread(target=serve, args=(server,), daemon=True).start()
         heard = listeners.plain_answers([at(server.getsockname()[1])])
     assert tongue in {language for _, language in heard}
 
