@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from strongroom.formats import (
@@ -53,7 +53,10 @@ TIMES: Final = int(os.environ.get("STRONGROOM_FUZZ", "0"))
 
 
 def fuzzed(examples: int) -> settings:
-    return settings(max_examples=examples * max(TIMES, 1), derandomize=not TIMES, deadline=None)
+    slow = [HealthCheck.too_slow]  # how busy a machine is says nothing of a decoder
+    return settings(
+        max_examples=examples * max(TIMES, 1), derandomize=not TIMES, deadline=None, suppress_health_check=slow
+    )
 
 
 def raw(name: str, field: str) -> bytes:
