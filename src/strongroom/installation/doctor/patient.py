@@ -40,7 +40,7 @@ class Machine:
     advised_free: int = 10 * GIB
 
     def lock_file(self) -> Path | None:
-        """Beside the sources, else where the package put it: outside the program's own folder, whose files are listed."""
+        """Beside the sources, else where the package put it: outside the program, whose own files are listed."""
         name = "requirements.lock"
         places = (description.PACKAGE.parents[1] / name, Path(sys.prefix) / "share" / "strongroom" / name)
         return self.packages or next((path for path in places if path.exists()), None)
