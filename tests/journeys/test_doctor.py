@@ -1,6 +1,8 @@
 """`strongroom doctor` on a running house: what its rows tell, locked and unlocked, and that no customer's row is read."""
 
 import json
+import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -29,7 +31,8 @@ def owner(rehearsal: Rehearsal) -> Iterator[psycopg.Connection[Any]]:
 def test_a_running_house_is_well(rehearsal: Rehearsal) -> None:
     found = doctor(rehearsal)
     wrong = {id_: row["found"] for id_, row in found.items() if row["state"] == "problem"}
-    assert set(wrong) <= {"house.promises", "house.checks"}, wrong  # the clock was moved past what they were due
+    behind = {"house.promises", "house.checks", "machine.inspector"}  # the clock was moved past what they were due
+    assert set(wrong) <= behind, wrong
     for id_ in ("keys.broker", "keys.overdue", "journal.fresh", "house.schema", "house.worker", "machine.port"):
         assert found[id_]["state"] == "ok", found[id_]
 
@@ -59,3 +62,17 @@ def test_a_fault_in_the_rows_turns_its_examination(rehearsal: Rehearsal, id_: st
         finally:
             database.execute(mend)
         assert doctor(rehearsal, id_)[id_]["state"] == "ok"
+
+
+def test_an_inspector_that_stopped_looking_is_told(rehearsal: Rehearsal) -> None:
+    path = rehearsal.folders.data / "verdicts" / "process-flags.json"
+    until = time.monotonic() + 60
+    while not path.exists() and time.monotonic() < until:
+        time.sleep(0.2)
+    seen = path.stat()
+    os.utime(path, (seen.st_atime - 9_000, seen.st_mtime - 9_000))
+    row = doctor(rehearsal, "machine.inspector")["machine.inspector"]
+    os.utime(path, (seen.st_atime, seen.st_mtime))
+    assert row["state"] == "problem"
+    assert "150 minutes" in row["found"]
+    assert doctor(rehearsal, "machine.inspector")["machine.inspector"]["state"] == "ok"

@@ -4,17 +4,18 @@ import socket
 from typing import Final
 
 from strongroom.formats import verdict_file
+from strongroom.formats.clock import SystemClock
 from strongroom.formats.grade import Role
 from strongroom.formats.verdict import Look
-from strongroom.formats.verdict_file import FOLDER, Forged, Missing, Unauthenticated
+from strongroom.formats.verdict_file import FOLDER, Forged, Missing
 from strongroom.installation import neighbours, service
 from strongroom.installation.doctor.findings import Examination, Found, advice, not_here, ok, problem, unknown
 from strongroom.installation.doctor.patient import NotHere, Patient
 from strongroom.installation.identities import NAMED
 from strongroom.installation.units import TARGET
 
-OLDEST: Final = 2 * 3600 * 1000
-"""Milliseconds: the inspector looks at processes each quarter of an hour."""
+OLDEST: Final = 120
+"""Minutes: the inspector looks at processes each quarter of an hour."""
 SERVES: Final = ("strongroom-broker.service", "strongroom-web.service", "strongroom-worker.service",
                  "strongroom-inspector.service", "strongroom-prepare.service", TARGET)  # fmt: skip
 
@@ -97,12 +98,11 @@ def _inspector(patient: Patient) -> Found:
     log = patient.folders.logs / "inspector.log"
     if isinstance(found, Missing):
         return advice("The inspector has not written a verdict yet.", "Wait a minute, then look again", f"tail {log}")
-    told = found.verdict if isinstance(found, Unauthenticated) else found
-    age = patient.now - told.at
-    if age > OLDEST:
-        return problem(
-            f"The inspector has not looked for {age // 60_000} minutes.", f"tail {log}", "Restart Strongroom"
-        )
+    # By the file's own time: policy time may have been moved since, in a rehearsal or by a clock that jumped.
+    written = (patient.folders.data / FOLDER / verdict_file.name_of(Look.PROCESS_FLAGS)).stat().st_mtime
+    minutes = int(SystemClock().wall() - written) // 60
+    if minutes > OLDEST:
+        return problem(f"The inspector has not looked for {minutes} minutes.", f"tail {log}", "Restart Strongroom")
     return ok("The inspector looks.")
 
 
