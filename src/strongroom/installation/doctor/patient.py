@@ -40,11 +40,7 @@ class Machine:
     advised_free: int = 10 * GIB
 
     def lock_file(self) -> Path | None:
-<<<<<<< HEAD
         """Beside the sources, else where the package put it, outside the folder whose files are listed."""
-=======
-        """Beside the sources, else where the package put it: outside the program, whose own files are listed."""
->>>>>>> doctor
         name = "requirements.lock"
         places = (description.PACKAGE.parents[1] / name, Path(sys.prefix) / "share" / "strongroom" / name)
         return self.packages or next((path for path in places if path.exists()), None)
