@@ -36,7 +36,7 @@ up: $(VENV)/run.stamp  ## Start everything on this machine with sample data, HTT
 	$(BIN)/strongroom up --demo --port $(PORT)
 
 test: $(VENV)/dev.stamp lint  ## Lint, types, import contracts and every test, in processes with a house each
-	$(MAKE) --no-print-directory --keep-going --output-sync=target -j3 test-journeys test-policy test-machine test-attacks
+	$(MAKE) --no-print-directory --keep-going --output-sync=target -j2 test-journeys test-policy test-machine test-attacks
 
 test-machine: $(VENV)/dev.stamp
 	$(PYTEST) tests $(addprefix --ignore=tests/,policy journeys leaks attacks crash fuzz)

@@ -102,8 +102,9 @@ def test_the_profile_holds_nobody_after_a_session_of_searches_and_openings(
         page.wait_for_selector(".shown")
         assert STREET in page.inner_text(".shown"), "the opening showed the canary: the control of this test"
         page.goto(f"{base}/orders/")
-        page.evaluate("history.back()")
+        page.evaluate("setTimeout(() => history.back())")  # a page that goes cannot answer
         page.wait_for_timeout(400)
+        page.wait_for_load_state()
     page.goto(f"{base}/orders/")
     assert page.evaluate("Object.keys(localStorage).length + Object.keys(sessionStorage).length") == 0
     page.goto(f"{base}/static/site.css")
