@@ -23,15 +23,16 @@ ASKED_WITHIN: Final = 20.0
 
 
 def _row(body: bytes, bundle: bytes) -> Any:
-    """A row beside the sealed ones that fits its columns."""
+    """A row beside the sealed ones of a living day that fits its columns; rows of other days are RR-2's."""
 
     @contextlib.contextmanager
     def act(target: Target) -> Iterator[None]:
         with target.unguarded() as sql:
             row = sql.execute(
                 "INSERT INTO sealed (account_id, day, order_ref, part, write, born, generation, bundle, body)"
-                " SELECT account_id, day, order_ref, %s, 1, born, generation, %s, %s FROM sealed"
-                " WHERE account_id > 0 LIMIT 1 RETURNING account_id, day, order_ref",
+                " SELECT account_id, day, order_ref, %s, 1, born, generation, %s, %s FROM sealed s"
+                " WHERE account_id > 0 AND EXISTS (SELECT FROM day_key k WHERE k.account_id = s.account_id"
+                " AND k.day = s.day AND k.dropped_at IS NULL) LIMIT 1 RETURNING account_id, day, order_ref",
                 [PART, bundle, body],
             ).fetchone()
             assert row is not None  # noqa: S101 - a rehearsal always holds something
