@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from strongroom.installation.certificates import ensure
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 START = "import sys; from strongroom.website.serve import main; sys.exit(main(sys.argv[1:], 'tests.attacks.smallest:application'))"
@@ -25,7 +26,7 @@ def serving() -> Iterator[tuple[int, Path]]:
     """granian as `website/serve.py` starts it, with a certificate of an authority of ours; its port, and the authority."""
     made = Path(tempfile.mkdtemp(prefix="sr-"))
     ca, certificate, key = ensure(made, ("localhost", "127.0.0.1"))
-    port = _free_port()
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-c", START, "--port", str(port), "--certificate", str(certificate), "--key", str(key)],
         cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -41,12 +42,6 @@ def serving() -> Iterator[tuple[int, Path]]:
         process.terminate()
         process.wait(20)
         shutil.rmtree(made, ignore_errors=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _listens(port: int) -> bool:

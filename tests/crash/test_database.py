@@ -21,7 +21,7 @@ from tests.crash.aim import Nursery, amazon_of, needs_strace
 from tests.crash.conftest import CYCLES
 from tests.crash.test_receipt import business, compare
 from tests.house.running import House
-from tests.journeys.conftest import free_port
+from tests.ports import free_port
 
 COMMITS = 6 if CYCLES == 0 else 120
 FLUSHES = ("signal=KILL:when=2", "error=EIO:when=1", "signal=KILL:when=5", "error=EIO:when=4")

@@ -22,7 +22,7 @@ from strongroom.installation.identities import NAMED
 from tests.installation.machine import UNITS, Machine, machine, parse
 from tests.installation.servers import until
 from tests.installation.service_grade import needs_own_uids
-from tests.journeys.conftest import free_port
+from tests.ports import free_port
 
 SERVICES = ("database", "broker", "web", "worker", "inspector")
 STAGED = {

@@ -32,7 +32,8 @@ def test_a_running_house_is_well(rehearsal: Rehearsal) -> None:
     found = doctor(rehearsal)
     wrong = {id_: row["found"] for id_, row in found.items() if row["state"] == "problem"}
     behind = {"house.promises", "house.checks", "machine.inspector"}  # the clock was moved past what they were due
-    assert set(wrong) <= behind, wrong
+    beside = {"machine.listeners"}  # servers of other tests, which run on this machine at the same time
+    assert set(wrong) <= behind | beside, wrong
     for id_ in ("keys.broker", "keys.overdue", "journal.fresh", "house.schema", "house.worker", "machine.port"):
         assert found[id_]["state"] == "ok", found[id_]
 

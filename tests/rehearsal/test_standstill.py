@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import time
 from pathlib import Path
 
@@ -10,14 +9,9 @@ from strongroom.installation.folders import Folders
 from strongroom.rehearsal.installation import Rehearsal
 from strongroom.rehearsal.watchman import Watchman
 from tests.house.running import DAY
+from tests.ports import free_port
 
 STALE = ("unknown", "false")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_forty_days_without_a_worker_are_not_true_until_it_caught_up(folder: Path) -> None:
