@@ -19,7 +19,7 @@ from strongroom.formats.parts import Part
 from strongroom.rehearsal.sabotage import leaking
 from strongroom.rehearsal.sabotage.breaking import Sabotage, Target
 from tests.house.running import House
-from tests.policy.looking import look, verdicts
+from tests.policy.looking import look, verdict, verdicts
 
 BREAKS = [s for s in leaking.SABOTAGE if "log" not in s.breaks]
 """Those that need no running website; logs have tests of their own."""
@@ -79,15 +79,15 @@ def name_of_the_probe() -> str:
 @pytest.mark.parametrize("sabotage", BREAKS, ids=lambda s: f"{s.clause}: {s.breaks}")
 def test_a_break_is_found_and_after_its_mending_nothing(probed: House, sabotage: Sabotage) -> None:
     with sabotage.act(Target(probed.rehearsal)):
-        broken = verdicts(probed, "RR-4")["RR-4.scan"]
+        broken = verdict(probed, "RR-4.scan")
         assert broken.outcome == "fail", broken
         assert name_of_the_probe().lower() not in broken.reason.lower()
-    mended = verdicts(probed, "RR-4")["RR-4.scan"]
+    mended = verdict(probed, "RR-4.scan")
     assert mended.outcome == "pass", mended
 
 
 def test_the_search_finds_what_it_put_into_the_databases_own_log_of_changes(probed: House) -> None:
-    told = verdicts(probed, "RR-4")["RR-4.scan"]
+    told = verdict(probed, "RR-4.scan")
     assert told.outcome == "pass"
     assert told.seen["positive_control_found"] == told.seen["positive_control_planted"]
     assert int(told.seen["positive_control_planted"]) > 45
@@ -113,7 +113,7 @@ def test_a_word_of_a_probe_that_was_forgotten_long_ago_is_found_too(probed: Hous
         assert name_of_the_probe() != before
         with log.open("a") as file:
             file.write(f"2026-01-01T00:00:00Z WARNING strongroom.worker: lost {before}\n")
-        assert verdicts(probed, "LM-3")["LM-3.scan"].outcome == "fail"
+        assert verdict(probed, "LM-3.scan").outcome == "fail"
 
 
 def test_a_log_with_the_probes_name_is_found_and_the_word_put_there_is_no_leak(probed: House) -> None:
@@ -130,7 +130,7 @@ def test_a_log_with_the_probes_name_is_found_and_the_word_put_there_is_no_leak(p
 def test_a_line_of_no_programs_shape_is_seen_without_knowing_the_customer(probed: House) -> None:
     with own_log(probed) as log:
         log.write_text("2026-01-01T00:00:00Z WARNING strongroom.worker: well\nMabel Quill, 12 Harbour Road\n")
-        told = verdicts(probed, "LM-3")["LM-3.lines"]
+        told = verdict(probed, "LM-3.lines")
         assert told.outcome == "fail"
         assert "worker.log" in told.reason and "first is 2" in told.reason and "Mabel" not in told.reason
 
@@ -178,11 +178,11 @@ def execute(statement: str, *values: Any) -> Any:
 
 
 def test_the_journal_holds_facts_and_a_column_for_words_is_seen(probed: House) -> None:
-    assert verdicts(probed, "LM-3")["LM-3.facts"].outcome == "pass"
+    assert verdict(probed, "LM-3.facts").outcome == "pass"
     with Target(probed.rehearsal).as_role("owner") as sql:
         sql.execute("ALTER TABLE entry ADD COLUMN remarks text")
         try:
-            assert verdicts(probed, "LM-3")["LM-3.facts"].outcome == "fail"
+            assert verdict(probed, "LM-3.facts").outcome == "fail"
         finally:
             sql.execute("ALTER TABLE entry DROP COLUMN remarks")
 
@@ -199,7 +199,7 @@ def test_words_in_an_entry_are_seen(probed: House, words: bytes) -> None:
             [id_, words[0] == 1, words],
         )
         try:
-            told = verdicts(probed, "LM-3")["LM-3.facts"]
+            told = verdict(probed, "LM-3.facts")
         finally:
             sql.execute("DELETE FROM entry WHERE id = %s", [id_])
     assert (told.outcome, told.seen["wrong"]) == ("fail", 1)

@@ -20,7 +20,7 @@ from strongroom.rehearsal.sabotage import logs
 from strongroom.rehearsal.sabotage.breaking import Sabotage, Target
 from strongroom.rehearsal.sabotage.forgetting import stopped
 from tests.house.running import House, Shop
-from tests.policy.looking import look, state, verdicts
+from tests.policy.looking import look, state, verdict, verdicts
 
 BREAKS = [s for s in logs.SABOTAGE if "another key" not in s.breaks and "Places" not in s.breaks]
 """Those that need no page and no file that the broker writes at the same moment; the drill makes all."""
@@ -91,8 +91,8 @@ def test_a_call_that_failed_by_any_name_of_ours_is_no_word_of_amazons(house: Hou
 
 def test_places_of_sign_ins_that_are_gone_early_are_missed(house: House, shop: Shop) -> None:
     with logs.dropped_early(Target(house.rehearsal)):
-        assert verdicts(house, "LM-4")["LM-4.places"].outcome == "fail"
-    assert verdicts(house, "LM-4")["LM-4.places"].outcome == "pass"
+        assert verdict(house, "LM-4.places").outcome == "fail"
+    assert verdict(house, "LM-4.places").outcome == "pass"
 
 
 def test_a_folder_put_back_to_an_older_head_is_seen_by_what_was_seen_before(house: House, shop: Shop) -> None:

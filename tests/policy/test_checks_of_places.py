@@ -8,7 +8,7 @@ from strongroom.formats.leaf import Actor
 from strongroom.rehearsal.sabotage import office
 from strongroom.rehearsal.sabotage.breaking import Sabotage, Target
 from tests.house.running import House
-from tests.policy.looking import state, verdicts
+from tests.policy.looking import state, verdict, verdicts
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_this_machine_must_be_in_the_register_itself(recorded: House) -> None:
 
     with recorded.as_web():
         Equipment.objects.filter(name=socket.gethostname()).update(retired_at=recorded.now())
-        assert verdicts(recorded, "GS-1")["GS-1.places"].reason == "This machine stands in no recorded place."
+        assert verdict(recorded, "GS-1.places").reason == "This machine stands in no recorded place."
         Equipment.objects.filter(name=socket.gethostname()).update(retired_at=None)
 
 

@@ -12,7 +12,7 @@ from strongroom.formats.parts import Purpose
 from strongroom.rehearsal.sabotage import sealing
 from strongroom.rehearsal.sabotage.breaking import Sabotage, Target
 from tests.house.running import House, Shop
-from tests.policy.looking import state, verdicts
+from tests.policy.looking import state, verdict, verdicts
 
 BREAKS = [s for s in sealing.SABOTAGE if "document" not in s.breaks]
 
@@ -51,7 +51,7 @@ def test_a_row_copied_to_another_order_has_no_leaf(house: House, shop: Shop) -> 
             " WHERE account_id = %s AND order_ref = %s LIMIT 1", [refs[0], shop.account, refs[1]],
         )  # fmt: skip
         try:
-            assert verdicts(house, "ES-1")["ES-1.rows"].seen["without leaf"] == 1
+            assert verdict(house, "ES-1.rows").seen["without leaf"] == 1
         finally:
             sql.execute("DELETE FROM sealed WHERE account_id = %s AND part = 5", [shop.account])
 
@@ -97,7 +97,7 @@ def test_a_printers_foreign_jobs_are_counted_and_never_named(house: House, folde
         device.send_document(device.create_job("Letter to Mabel Quill"), b"%PDF", "application/pdf")
         told.append(_asked(row.pk))
         assert told == [(0, 0), (1, 0), (2, 1)]
-        assert verdicts(house, "ES-5")["ES-5.printers"].outcome == "fail"
+        assert verdict(house, "ES-5.printers").outcome == "fail"
         assert "Mabel" not in repr(Printer.objects.filter(pk=row.pk).values())
         server.tray.jobs.clear()  # somebody switched it off and on
         device.create_job("after it was reset")

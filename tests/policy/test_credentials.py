@@ -75,13 +75,13 @@ def test_nobody_makes_a_credential_younger_than_it_is(house: House) -> None:
 
 def test_a_credential_that_nobody_counted_is_not_taken_for_the_one_that_is(house: House) -> None:
     from strongroom.policy.access_management import credentials
-    from tests.policy.looking import verdicts
+    from tests.policy.looking import verdict
 
     there, folders = fresh(), house.rehearsal.folders
     folders.keep_credential(REFRESH_TOKEN, there)
     folders.keep_credential(CLIENT_SECRET, fresh())
     credentials.see(REFRESH_TOKEN, there)
     credentials.see(CLIENT_SECRET, folders.credential(CLIENT_SECRET))
-    assert verdicts(house, "AZ-5")["AZ-5.ages"].outcome.value == "pass"
+    assert verdict(house, "AZ-5.ages").outcome.value == "pass"
     folders.keep_credential(CLIENT_SECRET, fresh())
-    assert verdicts(house, "AZ-5")["AZ-5.ages"].outcome.value == "unknown"
+    assert verdict(house, "AZ-5.ages").outcome.value == "unknown"

@@ -6,7 +6,7 @@ from typing import Any
 from strongroom.formats.leaf import Fact, Kind, decode_entry
 from strongroom.rehearsal.sabotage.breaking import Target
 from tests.house.running import House, Shop
-from tests.policy.looking import verdicts
+from tests.policy.looking import verdict
 
 
 def long_ago(house: House, shop: Shop, order_id: str) -> Any:
@@ -50,7 +50,7 @@ def test_a_tombstone_goes_with_its_day_and_its_deadline_is_met(house: House) -> 
         day = of_day(row.done_on.date())
         met = [at for subject, at in shop.rows("obligation", "subject, satisfied_at") if subject == day]
         assert all(met) and met
-        assert verdicts(house, "DF-1")["DF-1.counted"].outcome == "pass", "what left is accounted for"
+        assert verdict(house, "DF-1.counted").outcome == "pass", "what left is accounted for"
 
 
 def test_an_order_that_is_done_has_its_deadline_eighteen_months_on(house: House) -> None:
@@ -93,7 +93,7 @@ def test_a_call_whose_process_died_is_ended_as_abandoned(house: House) -> None:
         gateway.DatabaseCallLog(shop.account).begin("getOrder")
         assert gateway.end_abandoned(account=shop.account) == 0, "it may still be on its way"
         house.step(1200)
-        assert verdicts(house, "LM-6")["LM-6.ended"].outcome == "fail"
+        assert verdict(house, "LM-6.ended").outcome == "fail"
         assert gateway.end_abandoned(account=shop.account) == 1
         assert "abandoned" in {outcome for (outcome,) in shop.rows("api_call", "outcome")}
-        assert verdicts(house, "LM-6")["LM-6.ended"].outcome == "pass"
+        assert verdict(house, "LM-6.ended").outcome == "pass"

@@ -3,6 +3,8 @@
 import contextlib
 import os
 import socket
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from typing import Any, Final
@@ -12,12 +14,13 @@ import psycopg
 from strongroom.formats import broker as wire
 from strongroom.formats import leaf
 from strongroom.formats.broker import Located, ToOpen, Verb
+from strongroom.formats.grade import Role
 from strongroom.formats.leaf import Fact, Kind, Outcome
 from strongroom.formats.parts import OPENS, Part, Purpose
 from strongroom.formats.sealed import Day, Place
 from strongroom.formats.wire import i64, u8
 from strongroom.policy import definitions
-from strongroom.policy.encryption_and_storage.connection import Connection
+from strongroom.policy.encryption_and_storage.connection import PATIENCE, Connection, values_of
 from strongroom.rehearsal.sabotage.breaking import Act, Sabotage, Target
 
 PACKER: Final = "packer3@rehearsal.invalid"
@@ -39,6 +42,16 @@ INSERT INTO alarm (account_id, id, kind, subject, count, level, raised_at, close
 SELECT 0, %s, 'probe failed', %s, 1, 2, max(at) - interval '1 hour', CASE WHEN %s THEN max(at) END FROM entry
 WHERE account_id = 0
 """
+
+ASKS: Final = """
+import socket, sys
+there = socket.socket(socket.AF_UNIX)
+there.connect(sys.argv[1])
+there.sendall(sys.stdin.buffer.read())
+answer = there.makefile("rb")
+sys.stdout.buffer.write(answer.read(int.from_bytes(answer.read(4), "big")))
+"""
+"""One frame to the key broker's socket, and its answer, by whoever runs this."""
 
 
 def _by_sql(does: str, undoes: str) -> Act:
@@ -255,12 +268,22 @@ def _write(sql: psycopg.Connection[Any], entry: leaf.Entry, salt: bytes) -> None
 
 
 def _open(target: Target, item: ToOpen, by: bytes) -> None:
-    """Over the worker's own channel to the broker."""
+    """As the worker: over its own channel to the broker, or under its own uid."""
+    asked = (i64(item.located.place.account), u8(Purpose.LABEL), by, wire.to_open(item))
+    if target.rehearsal.running.who.is_service:
+        uid = target.rehearsal.running.who.roles[Role.WORKER].uid
+        answer = subprocess.run(
+            [sys.executable, "-c", ASKS, str(target.rehearsal.folders.peers_socket)],
+            input=wire.frame(wire.request(Verb.OPEN, *asked)), user=uid, group=uid, extra_groups=(), check=True,
+            capture_output=True, timeout=PATIENCE, cwd="/",
+        ).stdout  # fmt: skip
+        values_of(wire.parse_answer(answer))
+        return
     peers = target.rehearsal.running.channels["worker"].peers
     with socket.socket(fileno=os.dup(peers.fileno())) as channel:
         asking = Connection(channel=channel)
         try:
-            asking.ask(Verb.OPEN, i64(item.located.place.account), u8(Purpose.LABEL), by, wire.to_open(item))
+            asking.ask(Verb.OPEN, *asked)
         finally:
             asking.close()
 

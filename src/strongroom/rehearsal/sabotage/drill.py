@@ -62,8 +62,12 @@ def run(
     watchman.run()
     results = []
     for sabotage in chosen:
-        result = one(rehearsal, watchman, sabotage)
-        say(f"{sabotage.clause:6} {result.skipped or result.tile:9} {sabotage.breaks}")
+        try:
+            result = one(rehearsal, watchman, sabotage)
+        except Exception as problem:  # noqa: BLE001 - what cannot be broken is told, and the others have their turn
+            reason = f"The break itself failed: {type(problem).__name__}: {problem}"
+            result = Result(sabotage.clause, sabotage.breaks, 0.0, "", "", "", reason)
+        say(f"{sabotage.clause:6} {result.skipped or result.tile or 'FAILED':9} {sabotage.breaks}")
         results.append(result)
     return results
 
