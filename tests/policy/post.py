@@ -105,7 +105,7 @@ def post_office(house: House, folder: Path) -> Iterator[Post]:
     secret = Secret("what signs")
     with (
         MailServer(context, password=PASSWORD, kept=None) as server,
-        Receiver(context, secret, lambda: house.now().timestamp()) as receiver,
+        Receiver(context, secret, house.rehearsal.clock.wall) as receiver,
     ):
         mailer = Mailer("localhost", server.port, "starttls", "strongroom@example.invalid", "strongroom",
                         Secret(PASSWORD), ca)  # fmt: skip
