@@ -44,6 +44,8 @@ WATCH_EVERY: Final = timedelta(minutes=1)
 RETENTION_EVERY: Final = timedelta(hours=1)
 LOOK_EVERY: Final = 0.2
 """Seconds between rounds, and so how soon an entry gets its place in the tree."""
+WAITS_FOR_ROUNDS: Final = 30.0
+"""Seconds of real time that the watch leaves to a round after a clock was stepped."""
 CHECKS_EVERY: Final = 0.5
 """Seconds between looks at what is due to be checked; who asks for a check waits no longer."""
 PRINT_EVERY: Final = 0.1
@@ -100,6 +102,7 @@ class Worker:
         self._clients: dict[int, Client] = {}
         self._received_at: datetime | None = None
         self._watching_since: datetime | None = None
+        self._settled_at = time.monotonic()
         self._kept_at: datetime | None = None
         self._said: dict[str, float] = {}
         self._sender = sender
@@ -166,7 +169,8 @@ class Worker:
     def _watch(self, stop: threading.Event) -> None:
         """Deadlines, duties, cases and turns: each minute of policy time, and after each step of a clock.
 
-        A rehearsal's step stands for hours in which the rounds ran: they have their turn before anything is judged.
+        A rehearsal's step stands for hours in which the rounds ran: they have their turn before anything is judged,
+        unless they hang.
         """
         try:
             seen = -1
@@ -177,11 +181,18 @@ class Worker:
                 if steps != seen and self._guarded(self._watch_once):
                     seen = self._watched_steps = steps
                     self._after_watch(steps)
-                elif steps == seen:
+                elif steps == seen and self._had_its_turn(steps):
                     self._guarded(self._watch_if_due)
                 self._wait(stop, LOOK_EVERY, lambda: self._seen_steps != steps)  # noqa: B023 - asked within this turn
         finally:
             connection.close()
+
+    def _had_its_turn(self, steps: int) -> bool:
+        """Whether a round followed the clock's last step, or was waited for long enough."""
+        if steps == self._clock.steps():
+            self._settled_at = time.monotonic()
+            return True
+        return time.monotonic() - self._settled_at > WAITS_FOR_ROUNDS
 
     def _watch_if_due(self) -> None:
         if self._is_due(self._watched_at, definitions.now(), WATCH_EVERY):
@@ -232,7 +243,7 @@ class Worker:
         """One look at everything due; whether all of it went through. What fails does not keep the rest from its turn:
         while a clock's claim stands, or the broker is locked, Amazon must still be asked and dead days still dropped.
         """
-        parts = (self.sequence, self._keep_if_due, self._receive_if_due, self._tell_amazon, self.sequence)
+        parts = (self._keep_if_due, self._receive_if_due, self._tell_amazon, self.sequence)
         done = [self._guarded(part) for part in parts]  # all take their turn, whatever the first says
         return all(done)
 
@@ -271,7 +282,7 @@ class Worker:
     def sequence(self) -> None:
         """Give every pending entry its place in the tree (LM-2)."""
         for account in journal.accounts_with_pending():
-            while journal.sequence(account, broker.append):
+            while journal.sequence(account, broker.append) == journal.MOST_AT_ONCE:
                 continue
 
     def _receive_all(self) -> None:

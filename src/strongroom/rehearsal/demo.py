@@ -28,8 +28,10 @@ LEFT_TO_PACKERS: Final = 1
 """Days at the end of a demo in which nothing is despatched by itself."""
 LOOK_EACH: Final = 7
 """Steps between people's looks at orders: the hours of the day take turns."""
+OFFICE_EACH: Final = 18
+"""Steps between the office's hours, six days: then are duties done, cases decided and letters read."""
 REASONS: Final = (Purpose.DELIVERY, Purpose.CARRIER, Purpose.DELIVERY, Purpose.WRITE_BACK, Purpose.CALL_BACK)
-PARCELS: Final = 8
+PARCELS: Final = 6
 PAPER_WITHIN: Final = 15.0
 """Seconds a packer waits for a label before the next slip."""
 ON_SCREEN: Final = frozenset(purpose for purpose, opens in OPENS.items() if Peer.WEB in opens.peers) - {
@@ -59,20 +61,20 @@ def run(
         browser.sign_in(rehearsal.people()[role])
     packer = people["packer"]
     try:
-        for step in through(range(round(days * 86_400 / STEP))):
-            rehearsal.step(STEP)
-            if step == 4:
-                rehearsal.keep_office()
-            if step % LOOK_EACH == LOOK_EACH - 1:
-                _look([people["support"], people["support2"]], packer, step // LOOK_EACH)
-            if step % 15 == 14:
-                tell(f"day {round((step + 1) * STEP / 86_400)} of {days}")
         with Watchman(rehearsal) as watchman:
+            for step in through(range(round(days * 86_400 / STEP))):
+                rehearsal.step(STEP)
+                if step % OFFICE_EACH == 1:
+                    watchman.keep_office()
+                if step % LOOK_EACH == LOOK_EACH - 1:
+                    _look([people["support"], people["support2"]], packer, step // LOOK_EACH)
+                if step % 15 == 14:
+                    tell(f"day {round((step + 1) * STEP / 86_400)} of {days}")
             with watchman.catching_up() as looked:
                 _stand_out(people["support2"])
                 tell(f"{pack(packer)} parcels packed at the bench")
                 rehearsal.step(600)
-                rehearsal.keep_office()
+                watchman.keep_office()
                 rehearsal.step(60)
             late = [id_ for id_, run in looked.items() if run["outcome"] == "none"]
             if late:

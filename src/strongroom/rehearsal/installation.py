@@ -92,11 +92,10 @@ class Rehearsal:
         self.running.start_database()
         self.running.migrate(at=self.clock.wall())
         self.running.start_broker("--unlock-file", str(unlock))
-        with self.running.beside("web", ["-m", "strongroom.rehearsal.sample_people"]):
+        with self.running.beside("web", ["-m", "strongroom.rehearsal.sample_company"]):
             self.running.start_website()
             self.running.start_worker()
             self.running.start_inspector()
-        self.running.run("web", ["-m", "strongroom.rehearsal.sample_shop"])
 
     def keep_office(self) -> None:
         """The sample office does its duties, as of now."""

@@ -25,6 +25,11 @@ OWNERS: Final = {
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "strongroom.website.settings")
     begin(RehearsalClock(Path(os.environ["STRONGROOM_REHEARSAL_CLOCK"])))
+    return keep()
+
+
+def keep() -> int:
+    """What is due in the office, done as of now. Django is set up."""
     from strongroom.policy.least_privilege.models import Person  # noqa: PLC0415 - Django is set up now
     from strongroom.policy.logging_and_monitoring.models import Installation  # noqa: PLC0415
 
@@ -35,6 +40,7 @@ def main() -> int:
     _do_duties(people)
     _own_clauses(people)
     _answer_alarms(people["security"])
+    _read_letters(people)
     _publish(people["security"])
     return 0
 
@@ -49,7 +55,7 @@ def _do_duties(people: dict[str, Any]) -> None:
         if duty.name in LEFT_UNDONE or duty.cadence is None or duty.cadence.every is None:
             continue
         last = evidence.in_force(duty.clause, duty.name)
-        if last is not None and last.effective_until is not None and last.effective_until > now + timedelta(days=3):
+        if last is not None and last.effective_until is not None and last.effective_until > now + timedelta(days=7):
             continue
         on = now - min(duty.cadence.every.length() / 4, timedelta(days=place % 5 + 1))
         duties.do(
@@ -79,6 +85,18 @@ def _answer_alarms(security: Any) -> None:
             number=case.number, decision="dismissed", by=security,
             words="Looked into during the rehearsal: what raised it was part of it, and nothing was lost.",
         )  # fmt: skip
+
+
+def _read_letters(people: dict[str, Any]) -> None:
+    """Everybody has read what they were sent, so that it is not sent again."""
+    from strongroom.policy.obligations.channels import outbox  # noqa: PLC0415
+    from strongroom.policy.obligations.models import Message  # noqa: PLC0415
+
+    by_number = {person.pk: person for person in people.values()}
+    told = Message.objects.filter(account_id=0, channel=outbox.MAIL, state="sent", again_after__gt=0, over_at=None)
+    for message in told.order_by("made_at", "id"):
+        reader = by_number.get(message.to, people["director"])
+        outbox.acknowledge(message=message, by=reader, by_link=False)
 
 
 def _publish(security: Any) -> None:

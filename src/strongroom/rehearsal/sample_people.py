@@ -1,19 +1,15 @@
-"""`python -m strongroom.rehearsal.sample_people`: one invented person for each role, so that a rehearsal can be used.
+"""One invented person for each role, so that a rehearsal can be used.
 
 Their passwords and code secrets are written beside, 0600, for whoever runs the rehearsal; a live folder is refused.
 """
 
 import base64
 import json
-import os
 import secrets
-import sys
 from pathlib import Path
 from typing import Any, Final
 
 from strongroom.formats.secret import Secret
-from strongroom.rehearsal.clock import RehearsalClock
-from strongroom.website.process import begin
 
 NAMES: Final = {
     "administrator": "Idris Penhale",
@@ -33,20 +29,12 @@ FILE: Final = "website/sample-people.json"
 """In the folder of those who make them, the website's."""
 
 
-def main() -> int:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "strongroom.website.settings")
-    begin(RehearsalClock(Path(os.environ["STRONGROOM_REHEARSAL_CLOCK"])))
-    from strongroom.policy.logging_and_monitoring.models import Installation  # noqa: PLC0415 - Django is set up now
-
-    if not Installation.objects.filter(id=1, mode="rehearsal").exists():
-        sys.stderr.write("sample people are for rehearsals only\n")
-        return 1
-    path = Path(os.environ["STRONGROOM_DATA"]) / FILE
+def make(path: Path) -> None:
+    """Everybody, once; `path` then tells who they are."""
     if not path.exists():
         path.touch(mode=0o600)
         path.write_text(json.dumps({mail: _make(mail, name) for mail, name in NAMES.items()}), encoding="utf-8")
         _somebody_who_left()
-    return 0
 
 
 def _make(mail: str, name: str) -> dict[str, str]:
@@ -86,7 +74,3 @@ def _give(person: Any, role: Any) -> None:
     grant = propose_grant(person=person, role=role, reason=Reason.JOB, by=office["administrator"])
     if grant.approved_at is None:
         approve_grant(grant=grant, by=office["manager"])
-
-
-if __name__ == "__main__":
-    sys.exit(main())

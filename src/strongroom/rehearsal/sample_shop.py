@@ -1,17 +1,13 @@
-"""`python -m strongroom.rehearsal.sample_shop`: stock with bins, and the rehearsal's printer, registered."""
+"""Stock with bins, places and devices, and the rehearsal's printer, registered."""
 
 import hashlib
-import os
 import socket
 import ssl
-import sys
 import time
 from pathlib import Path
 from typing import Final
 
-from strongroom.rehearsal.clock import RehearsalClock
 from strongroom.rehearsal.marketplace.business import CATALOGUE
-from strongroom.website.process import begin
 
 BINS: Final = ("A-01-1", "A-03-2", "B-02-4", "B-07-1", "C-01-3", "C-05-2")
 PRINTER: Final = "P-01"
@@ -27,19 +23,12 @@ DEVICES: Final = (
 ACCOUNT_WITHIN: Final = 30.0
 
 
-def main() -> int:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "strongroom.website.settings")
-    begin(RehearsalClock(Path(os.environ["STRONGROOM_REHEARSAL_CLOCK"])))
-    from strongroom.policy.logging_and_monitoring.models import Installation  # noqa: PLC0415 - Django is set up now
-
-    if not Installation.objects.filter(id=1, mode="rehearsal").exists():
-        sys.stderr.write("a sample shop is for rehearsals only\n")
-        return 1
+def make(data: Path) -> None:
+    """All of it, in the rehearsal of this folder; waits for the worker to know the selling account."""
     _places()
     _devices()
     _stock(_account())
-    _printer(Path(os.environ["STRONGROOM_DATA"]) / "printer")
-    return 0
+    _printer(data / "printer")
 
 
 def _places() -> None:
@@ -107,7 +96,3 @@ def _printer(folder: Path) -> None:
         name=PRINTER, place="Bench 1", uri=uri, fingerprint=fingerprint, form="pdf", second=None,
         by=Actor.REHEARSAL.reference,
     )  # fmt: skip
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from strongroom.installation.problems import CannotStart
+from strongroom.rehearsal import sample_office
 from strongroom.rehearsal.clock import RehearsalClock
 from strongroom.rehearsal.installation import Rehearsal
 from strongroom.website.process import begin
@@ -58,9 +59,14 @@ class Watchman:
     def catching_up(self) -> Iterator[dict[str, dict[str, Any]]]:
         """Meanwhile the worker runs the checks whose last run is too old to count; then each one's run is there."""
         found: dict[str, dict[str, Any]] = {}
-        self._send("catch up")
+        asked = self._ask("ask for what is old")
         yield found
-        found.update(self._answer())
+        found.update(self._ask("wait", asked=asked))
+
+    def keep_office(self) -> None:
+        """The sample office does its duties, as of now."""
+        if self._ask("keep office") != 0:
+            raise CannotStart("The sample office did not do its duties.", "Look at what it said above.")
 
     def checks(self) -> dict[str, str]:
         """Every check's clause."""
@@ -72,16 +78,10 @@ class Watchman:
         return [(id_, clause, seconds) for id_, clause, seconds in self._ask("shown true")]
 
     def _ask(self, verb: str, **what: Any) -> Any:
-        self._send(verb, **what)
-        return self._answer()
-
-    def _send(self, verb: str, **what: Any) -> None:
         assert self._process.stdin is not None  # noqa: S101 - a pipe of ours
+        assert self._process.stdout is not None  # noqa: S101 - a pipe of ours
         self._process.stdin.write(json.dumps({"verb": verb, **what}) + "\n")
         self._process.stdin.flush()
-
-    def _answer(self) -> Any:
-        assert self._process.stdout is not None  # noqa: S101 - a pipe of ours
         line = self._process.stdout.readline()
         if not line:
             raise CannotStart("The watchman ended.", "Look at what it said above.")
@@ -106,10 +106,13 @@ def main() -> int:
                 known = [check for check in controls().checks if check.clause in true]
                 answer = [(check.id, check.clause, check.max_age.total_seconds()) for check in known]
             case "run":
-                answer = _run(asked["which"])
-            case "catch up":
-                old = _too_old()
-                answer = _run(old) if old else {}
+                answer = _wait_for(_ask_for(_chosen(asked["which"])))
+            case "keep office":
+                answer = sample_office.keep()
+            case "ask for what is old":
+                answer = _ask_for(_too_old())
+            case "wait":
+                answer = _wait_for(asked["asked"])
             case _:
                 answer = None
         sys.stdout.write(json.dumps(answer) + "\n")
@@ -117,20 +120,35 @@ def main() -> int:
     return 0
 
 
-def _run(which: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Ask the worker, wait for a newer run of each; what did not run in time says so."""
-    from strongroom.policy import definitions  # noqa: PLC0415
-    from strongroom.policy.obligations import runs  # noqa: PLC0415
+def _chosen(which: Sequence[str]) -> list[str]:
+    """These checks and all checks of these clauses; where none is named, all there are."""
     from strongroom.website.wiring import controls  # noqa: PLC0415
 
-    wanted = {c.id for c in controls().checks if not which or c.id in which or c.clause in which}
-    before = {row.check_id: row.id for row in runs.newest(wanted)}
-    _ask_for(wanted, definitions.now())
+    return [check.id for check in controls().checks if not which or check.id in which or check.clause in which]
+
+
+def _ask_for(ids: Sequence[str]) -> dict[str, str | None]:
+    """Ask the worker to run these now; the last run of each before that. One that never ran has no row to ask by, it
+    runs by itself as new.
+    """
+    from strongroom.policy import definitions  # noqa: PLC0415
+    from strongroom.policy.obligations import runs  # noqa: PLC0415
+
+    before = {row.check_id: str(row.id) for row in runs.newest(ids)}
+    runs.want(sorted(ids), definitions.now())
+    return {id_: before.get(id_) for id_ in ids}
+
+
+def _wait_for(asked: dict[str, str | None]) -> dict[str, dict[str, Any]]:
+    """Wait for a newer run of each; what did not run in time says so."""
+    from strongroom.policy.obligations import runs  # noqa: PLC0415
+
+    wanted = set(asked)
     found: dict[str, dict[str, Any]] = {}
     deadline = time.monotonic() + RUN_WITHIN
     while set(found) < wanted and time.monotonic() < deadline:
         for row in runs.newest(wanted - set(found)):
-            if row.id != before.get(row.check_id):
+            if str(row.id) != asked[row.check_id]:
                 found[row.check_id] = {"outcome": row.outcome, "reason": row.reason, "ms": row.milliseconds}
         time.sleep(0.2)
     return found | {
@@ -147,13 +165,6 @@ def _too_old() -> list[str]:
     known, now = controls().checks, definitions.now()
     newest = {row.check_id: row.began_at for row in runs.newest([check.id for check in known])}
     return [each.id for each in known if each.id not in newest or now - newest[each.id] > each.max_age]
-
-
-def _ask_for(wanted: set[str], now: Any) -> None:
-    """A check that never ran has no row to ask by; it runs by itself as new."""
-    from strongroom.policy.obligations import runs  # noqa: PLC0415
-
-    runs.want(sorted(wanted), now)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ from strongroom.policy.encryption_and_storage.actions import open_for
 from strongroom.policy.encryption_and_storage.connection import Forgotten, Unavailable
 from strongroom.policy.encryption_and_storage.models import LabelPrint, Printer, PrintState
 from strongroom.policy.logging_and_monitoring import journal
-from strongroom.policy.retention_and_recovery.actions import selling_accounts
+from strongroom.policy.logging_and_monitoring.models import SellingAccount
 from strongroom.policy.retention_and_recovery.models import Order, Parcel
 
 CLAIM: Final = timedelta(minutes=2)
@@ -91,7 +91,8 @@ def _ask(printer: Printer, to: Door) -> None:
 
 def _with_labels() -> list[int]:
     """Sweep: accounts with a label that is queued or followed. Asked ten times a second, so it is all that is asked."""
-    open_labels = LabelPrint.objects.filter(account_id__in=selling_accounts(), state__in=OPEN)
+    ours = SellingAccount.objects.filter(id__gt=0).values("id")
+    open_labels = LabelPrint.objects.filter(account_id__in=ours, state__in=OPEN)
     return sorted(set(open_labels.values_list("account_id", flat=True)))
 
 

@@ -37,6 +37,9 @@ URGENT = frozenset(
 )
 """Sequenced before the verb returns: right after the commit that wrote them."""
 
+MOST_AT_ONCE = 2_000
+"""Entries that one transaction gives their places."""
+
 Append = Callable[[list[tuple[bytes, bytes]]], list[int]]
 """Hands entries and salts to the key broker and returns their places in the tree."""
 
@@ -87,7 +90,7 @@ def record_committed(kind: Kind, **what: object) -> Entry:
         return record(kind, **what)  # type: ignore[arg-type]  # the same keywords, checked where they are used
 
 
-def sequence(account: int, append: Append, *, most: int = 2_000) -> int:
+def sequence(account: int, append: Append, *, most: int = MOST_AT_ONCE) -> int:
     """Give this account's pending entries their places in the tree; returns how many (LM-2).
 
     The tree knows an entry by its id, so a crash between the broker's answer and this commit only repeats the answer.

@@ -19,9 +19,9 @@ from strongroom.policy.obligations.sweeper import beat
 
 SOON: Final = timedelta(minutes=15)
 """How long a check that could not look waits at most before it tries again."""
-RESTS: Final = 40
-"""After each run a check rests this many times as long as it took, in real time, but no longer than half the time until
-it is due: so the machine is left to its work, however fast a rehearsal's clock goes. Whoever asks has it at once."""
+RESTS: Final = 0.5
+"""After each run a check rests so much of the time until it is due, in real time: so the machine is left to its work,
+however fast a rehearsal's clock goes. Whoever asks has it at once."""
 SLOW: Final = timedelta(seconds=40)
 """A check that may take this long runs beside the quick ones, so that none of them waits for it."""
 MOST_LEFT_BEHIND: Final = 3
@@ -105,7 +105,7 @@ class Runner:
         patience = f"{check.patience.total_seconds():.0f} s"
         verdict = job.said[0] if job.said else unknown(f"It did not end within {patience} and was left behind.")
         runs.complete(job.row, verdict, milliseconds=round(took * 1000))
-        self._rested[check.id] = time.monotonic() + min(RESTS * took, check.interval.total_seconds() / 2)
+        self._rested[check.id] = time.monotonic() + RESTS * _interval(check, verdict.outcome).total_seconds()
         _schedule(check, job.look.now, verdict.outcome)
         return verdict
 
@@ -174,11 +174,14 @@ def _schedule(check: Check, now: datetime, outcome: Outcome) -> None:
     Who asked after this run began saw something that it may have missed: that wish stands.
     """
     spread = int.from_bytes(hashlib.sha256(f"{check.id}{now}".encode()).digest()[:4], "big") / 2**32
-    interval = min(check.interval, SOON) if outcome is Outcome.UNKNOWN else check.interval
-    due = now + interval * (0.9 + 0.1 * spread)
+    due = now + _interval(check, outcome) * (0.9 + 0.1 * spread)
     if not CheckDue.objects.filter(check_id=check.id).update(due_at=due):
         CheckDue.objects.create(check_id=check.id, due_at=due)
     CheckDue.objects.filter(check_id=check.id, wanted_at__lte=now).update(wanted_at=None)
+
+
+def _interval(check: Check, outcome: Outcome) -> timedelta:
+    return min(check.interval, SOON) if outcome is Outcome.UNKNOWN else check.interval
 
 
 def _guarded(check: Check, look: Look) -> Verdict:

@@ -103,10 +103,10 @@ def accounts_for(person: Person) -> list[int]:
 def make_days(kept: Kept) -> None:
     """Make the partitions of today and the week ahead (named DDL)."""
     today = definitions.now().date()
-    for ahead in range(DAYS_AHEAD + 1):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT make_day(%s)", [today + timedelta(days=ahead)])
-            kept.days_made += bool(cursor.fetchone()[0])
+    days = [today + timedelta(days=ahead) for ahead in range(DAYS_AHEAD + 1)]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT make_day(day) FROM unnest(%s::date[]) AS day", [days])
+        kept.days_made += sum(bool(made) for (made,) in cursor.fetchall())
 
 
 def forget_day(*, day: date, destroyed: Sequence[Destroyed], kept: Kept) -> None:

@@ -61,3 +61,22 @@ class Sabotage:
     act: Act
     checks: tuple[str, ...] = ()
     needs: str = ""
+
+
+@contextlib.contextmanager
+def without_a_trace(sql: psycopg.Connection[Any], table: str) -> Iterator[None]:
+    """Whoever writes a customer's word destroys afterwards what the database wrote beside: old rows, what it knows of
+    a column's values, and its log of changes, which is deleted once it is not needed, not kept to be written over.
+    """
+    sql.execute("ALTER SYSTEM SET wal_recycle = off")
+    sql.execute("SELECT pg_reload_conf()")
+    try:
+        yield
+    finally:
+        sql.execute(f"VACUUM (FULL, ANALYZE) {table}")
+        sql.execute("VACUUM FULL pg_statistic")
+        for _ in range(2):
+            sql.execute("SELECT pg_switch_wal()")
+            sql.execute("CHECKPOINT")
+        sql.execute("ALTER SYSTEM RESET wal_recycle")
+        sql.execute("SELECT pg_reload_conf()")

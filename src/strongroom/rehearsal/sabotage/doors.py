@@ -8,7 +8,7 @@ from typing import Final
 
 from strongroom.policy.clauses.pages import Visitor
 from strongroom.rehearsal.sabotage import rogue
-from strongroom.rehearsal.sabotage.breaking import Sabotage, Target
+from strongroom.rehearsal.sabotage.breaking import Sabotage, Target, without_a_trace
 
 NAME: Final = re.compile(r"<address[^>]*><b>([^<]+)</b>")
 DROP_REFUSALS: Final = """
@@ -47,11 +47,12 @@ def a_customer_in_a_register(target: Target) -> Iterator[None]:
         word = _a_word_of_the_probe(target)
         place, was = sql.execute("SELECT name, controls FROM place ORDER BY name LIMIT 1").fetchone()  # type: ignore[misc]
         change = "UPDATE place SET controls = %s WHERE name = %s"
-        sql.execute(change, [f"{was}; the key lies with {word}", place])
-        try:
-            yield
-        finally:
-            sql.execute(change, [was, place])
+        with without_a_trace(sql, "place"):
+            sql.execute(change, [f"{was}; the key lies with {word}", place])
+            try:
+                yield
+            finally:
+                sql.execute(change, [was, place])
 
 
 @contextlib.contextmanager

@@ -8,14 +8,12 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
-
-import psycopg
+from typing import Final
 
 from strongroom.formats import probe_words
 from strongroom.formats.grade import Role
 from strongroom.formats.parts import Part
-from strongroom.rehearsal.sabotage.breaking import Act, Sabotage, Target
+from strongroom.rehearsal.sabotage.breaking import Act, Sabotage, Target, without_a_trace
 
 PROBE: Final = "SELECT ref FROM amazon_order WHERE account_id = -1 ORDER BY received_at DESC LIMIT 1"
 Pack = Callable[[str], bytes]
@@ -83,29 +81,12 @@ def in_a_plain_column(target: Target) -> Iterator[None]:
         if row is None:
             raise LookupError("the rehearsal has no order yet")
         change = "UPDATE amazon_order SET service = %s WHERE account_id > 0 AND ref = %s"
-        with _logs_not_kept(sql):
+        with without_a_trace(sql, "amazon_order"):
             sql.execute(change, [text, row[0]])
             try:
                 yield
             finally:
                 sql.execute(change, [row[1], row[0]])
-                sql.execute("VACUUM (FULL, ANALYZE) amazon_order")
-                sql.execute("VACUUM FULL pg_statistic")
-
-
-@contextlib.contextmanager
-def _logs_not_kept(sql: psycopg.Connection[Any]) -> Iterator[None]:
-    """The database's log of changes is deleted once it is no longer needed, not kept to be written over."""
-    sql.execute("ALTER SYSTEM SET wal_recycle = off")
-    sql.execute("SELECT pg_reload_conf()")
-    try:
-        yield
-    finally:
-        for _ in range(2):
-            sql.execute("SELECT pg_switch_wal()")
-            sql.execute("CHECKPOINT")
-        sql.execute("ALTER SYSTEM RESET wal_recycle")
-        sql.execute("SELECT pg_reload_conf()")
 
 
 def _base64(text: str) -> bytes:
