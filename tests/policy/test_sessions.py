@@ -55,7 +55,7 @@ def test_a_packer_may_stand_idle_for_four_hours_and_the_shortest_of_several_role
 
     _, person, aged = signed_in
     grant_role(person=person, role=Role.PACKER, granted_by=None, by=Actor.COMMAND.reference)
-    assert sessions.idle(person) == timedelta(minutes=15)
+    assert sessions.limits(person)[0] == timedelta(minutes=15)
     for grant in Grant.objects.filter(person=person, role=Role.SUPPORT):
         end_grant(grant=grant, reason=EndReason.OTHER_JOB, by=Actor.COMMAND.reference)
     assert aged(idle=timedelta(hours=3, minutes=59), whole=timedelta(hours=5))

@@ -158,13 +158,18 @@ def ask_why(*, account: int, entry: uuid.UUID, by: Person) -> None:
 def questions_for(person: Person) -> list[tuple[Obligation, Entry]]:
     """What a person must explain, the most urgent first."""
     mine = references.all_of(person.pk)
-    waiting = Obligation.objects.filter(
-        account_id__in=selling_accounts(), kind=ObligationKind.EXPLAIN_OPENING, satisfied_at__isnull=True
-    ).order_by("due_at")  # fmt: skip
+    accounts = selling_accounts()
+    waiting = list(
+        Obligation.objects.open()
+        .filter(account_id__in=accounts, kind=ObligationKind.EXPLAIN_OPENING)
+        .order_by("due_at")
+    )  # fmt: skip
+    if not waiting:
+        return []
     entries_ = {
         e.id: e
         for e in Entry.objects.filter(
-            account_id__in=selling_accounts(), id__in=[o.subject for o in waiting], by__in=mine
+            account_id__in=accounts, id__in=[o.subject for o in waiting], by__in=mine
         ).annotate(purpose=_purpose())
     }  # fmt: skip
     return [(o, entries_[o.subject]) for o in waiting if o.subject in entries_]

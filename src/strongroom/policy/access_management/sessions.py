@@ -91,7 +91,8 @@ def is_living(request: HttpRequest, person: Person) -> bool:
     now = wall_now()
     if row is None or not person.is_active or person.locked_at is not None:
         return False
-    if now - row.seen_at > idle(person) or now - row.began_at > longest(person):
+    idle, longest = limits(person)
+    if now - row.seen_at > idle or now - row.began_at > longest:
         SignedIn.objects.filter(pk=row.pk).update(ended_at=now)
         return False
     if now - row.seen_at > SEEN_EVERY:
@@ -99,14 +100,12 @@ def is_living(request: HttpRequest, person: Person) -> bool:
     return True
 
 
-def idle(person: Person) -> timedelta:
-    """The shortest idle time of the person's roles: who may see customers is signed out soonest."""
-    return timedelta(minutes=min((ROLES[role].idle for role in person.roles()), default=IDLE_WITHOUT_ROLE))
-
-
-def longest(person: Person) -> timedelta:
-    """The shortest whole life of a session among the person's roles."""
-    return timedelta(hours=min((ROLES[role].longest for role in person.roles()), default=LONGEST_WITHOUT_ROLE))
+def limits(person: Person) -> tuple[timedelta, timedelta]:
+    """How long a session may be idle, and may last: the shortest of the person's roles, who may see customers first."""
+    roles = [ROLES[role] for role in person.roles()]
+    idle = min((role.idle for role in roles), default=IDLE_WITHOUT_ROLE)
+    longest = min((role.longest for role in roles), default=LONGEST_WITHOUT_ROLE)
+    return timedelta(minutes=idle), timedelta(hours=longest)
 
 
 def of(person: Person) -> list[SignedIn]:

@@ -100,6 +100,12 @@ class Obligation(models.Model):
                 condition=models.Q(satisfied_at__isnull=True, withdrawn_at__isnull=True),
                 name="obligation_open_by_clause",
             ),
+            models.Index(
+                fields=["account_id", "kind", "duty", "clause", "due_at"],
+                include=["warned_at"],
+                condition=models.Q(satisfied_at__isnull=True, withdrawn_at__isnull=True),
+                name="obligation_open_by_kind",
+            ),
         )
 
     @property

@@ -149,7 +149,7 @@ def _deadlines(now: datetime) -> dict[str, DeadlinesSeen]:
         .exclude(kind=ObligationKind.DUTY)
         .values("clause")
         .annotate(
-            open=Count("id"), passed=Count("id", Q(due_at__lte=now)), warned=Count("id", Q(warned_at__isnull=False)),
+            open=Count("*"), passed=Count("*", Q(due_at__lte=now)), warned=Count("*", Q(warned_at__isnull=False)),
             next_due=Min("due_at"),
         )
     )  # fmt: skip

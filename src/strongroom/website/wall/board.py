@@ -61,7 +61,7 @@ def lines(now: datetime, count: int = 5) -> list[Line]:
     rows = (
         Obligation.objects.open()
         .values("kind", "duty", "clause")
-        .annotate(due=Min("due_at"), n=Count("id"))
+        .annotate(due=Min("due_at"), n=Count("*"))
         .order_by("due")[:count]
     )  # sweep: over all accounts
     known, answering = {duty.name: duty for duty in terms.in_force().duties()}, owners.owners()
@@ -77,10 +77,10 @@ def lines(now: datetime, count: int = 5) -> list[Line]:
 def duty_lines(me: Person) -> list[DutyLine]:
     """Every duty in force: those that are late or due first, then by their day."""
     standing = {row.duty: row for row in Obligation.objects.open().filter(account_id=0, kind=ObligationKind.DUTY)}
-    answering, roles = owners.owners(), {role.value for role in me.roles()}
+    answering, roles, last = owners.owners(), {role.value for role in me.roles()}, evidence.newest()
     found = [
         DutyLine(
-            duty, str(duty.cadence or ""), standing.get(duty.name), evidence.in_force(duty.clause, duty.name),
+            duty, str(duty.cadence or ""), standing.get(duty.name), last.get((duty.clause, duty.name)),
             _owner(duty.clause, duty.owner, answering), _is_mine(duty, me, roles, answering),
         )
         for duty in terms.in_force().duties()
