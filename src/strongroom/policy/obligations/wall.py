@@ -149,7 +149,8 @@ def _deadlines(now: datetime) -> dict[str, DeadlinesSeen]:
         .exclude(kind=ObligationKind.DUTY)
         .values("clause")
         .annotate(
-            open=Count("*"), passed=Count("*", Q(due_at__lte=now)), warned=Count("*", Q(warned_at__isnull=False)),
+            open=Count("due_at"), passed=Count("due_at", Q(due_at__lte=now)),
+            warned=Count("due_at", Q(warned_at__isnull=False)),
             next_due=Min("due_at"),
         )
     )  # fmt: skip

@@ -61,7 +61,7 @@ def lines(now: datetime, count: int = 5) -> list[Line]:
     rows = (
         Obligation.objects.open()
         .values("kind", "duty", "clause")
-        .annotate(due=Min("due_at"), n=Count("*"))
+        .annotate(due=Min("due_at"), n=Count("due_at"))
         .order_by("due")[:count]
     )  # sweep: over all accounts
     known, answering = {duty.name: duty for duty in terms.in_force().duties()}, owners.owners()
