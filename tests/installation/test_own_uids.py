@@ -147,14 +147,11 @@ def test_the_key_broker_has_no_network(installed: Rehearsal) -> None:
     assert up == []
 
 
-@pytest.mark.skip(
-    reason="here its rebirth was not seen within 30 s, while a rehearsal of its own shows it; the wait is to be understood"
-)
 def test_a_broker_reborn_after_a_death_serves_its_peers_on(installed: Rehearsal) -> None:
     """Its re-execution keeps uid, network and socket; the worker goes on asking without anybody's help."""
     pid = installed.running.supervisor.pid("keybroker")
     installed.control.do("place", what={"status": "UNSHIPPED", "fulfilled_by": "MERCHANT"})
-    for _ in range(30):
+    for _ in range(34):
         installed.step(86_400)
     until(lambda: b"--strangers" in Path(f"/proc/{pid}/cmdline").read_bytes(), 30)  # a key died: it was born again
     assert installed.running.supervisor.pid("keybroker") == pid
