@@ -32,6 +32,10 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	touch $@
 
+$(VENV)/bench.stamp: requirements-bench.lock $(VENV)/run.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	touch $@
+
 up: $(VENV)/run.stamp  ## Start everything on this machine with sample data, HTTPS on PORT
 	$(BIN)/strongroom up --demo --port $(PORT)
 
@@ -86,9 +90,10 @@ bench: $(VENV)/dev.stamp  ## Time what we claim, as ratios in one run
 reference: $(VENV)/run.stamp  ## Write the reference pages anew from the program
 	$(BIN)/strongroom reference docs/reference
 
-lock: $(VENV)/dev.stamp  ## Make both lock files anew (hashes, no host)
+lock: $(VENV)/dev.stamp  ## Make the lock files anew (hashes, no host)
 	$(COMPILE) -o requirements.lock
 	$(COMPILE) --group dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) --extra bench -c requirements.lock -o requirements-bench.lock
 
 clean:  ## Remove the virtual environment
 	rm -rf $(VENV) .venv-tls
