@@ -1,0 +1,85 @@
+"""What all benches say alike: times in order, rates, shares, and on what machine and commit they were taken."""
+
+import os
+import platform
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar
+
+Item = TypeVar("Item")
+NOT_INSTALLED: Final = "not installed: pip install -r requirements-bench.lock"
+
+
+class Through(Protocol):
+    """Goes through items in their order; whoever waits may show how far it is."""
+
+    def __call__(self, items: Iterable[Item], what: str) -> Iterable[Item]: ...
+
+
+def silently(items: Iterable[Item], _: str) -> Iterable[Item]:
+    """Through the items, with nobody told."""
+    return items
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Elapsed time of one go."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def spread(taken: Sequence[float]) -> dict[str, float]:
+    """p50 and p95 in milliseconds, of seconds."""
+    ordered = sorted(taken)
+    at = min(len(ordered) - 1, round(0.95 * (len(ordered) - 1)))
+    return {"p50_ms": round(statistics.median(ordered) * 1000, 3), "p95_ms": round(ordered[at] * 1000, 3)}
+
+
+def ratio(ours: float | None, theirs: float | None) -> float | None:
+    """Ours by theirs, with three figures that count; `None` where one of them was not measured."""
+    return float(f"{ours / theirs:.3g}") if ours is not None and theirs else None
+
+
+def said(value: float | None, words: str = "") -> str:
+    """A figure for people, or why there is none."""
+    return f"{value:,}{words}" if value is not None else NOT_INSTALLED
+
+
+def ratios_said(ratios: Mapping[str, float | None]) -> str:
+    """One line: ours by each of them."""
+    return "ours / theirs: " + ", ".join(f"{name} {said(value)}" for name, value in ratios.items())
+
+
+def sizes_of(text: str) -> list[int]:
+    """`1000,100000` as numbers, smallest first. Raises `ValueError`."""
+    found = sorted({int(part) for part in text.split(",")})
+    if not found or found[0] < 1:
+        raise ValueError("sizes are whole numbers above 0, with commas between")
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """On what it was measured."""
+    return {
+        "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, "
+        f"Python {platform.python_version()}",
+        "commit": _commit(),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.machine()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.machine())
+
+
+def _commit() -> str | None:
+    here = Path(__file__).parent
+    found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False)
+    return found.stdout.strip() or None
