@@ -11,6 +11,7 @@ from strongroom.formats.broker import ToSeal
 from strongroom.formats.leaf import Actor
 from strongroom.formats.parts import Part
 from strongroom.formats.secret import Secret
+from strongroom.keybroker.listener import TICK
 from strongroom.policy import definitions
 from strongroom.policy.definitions import OrderState
 from strongroom.policy.encryption_and_storage import broker
@@ -49,7 +50,7 @@ def fill(account: int, orders: int, first: int) -> dict[str, Any]:
         )
         promise_to_forget(account=account, keys=keys)
         refs += [str(row.ref) for row in rows[:20]]
-    return {"day": day, "orders": refs}
+    return {"day": day, "orders": refs, "call": str(call)}
 
 
 def address(number: int) -> str:
@@ -57,23 +58,25 @@ def address(number: int) -> str:
     return f"buyer-{number}@marketplace.invalid"
 
 
-def destroy(account: int, day: str, since: float) -> dict[str, float]:
-    """Seconds since the clock was moved past a key's death: until the broker says it is gone, and until it serves
-    again, having executed itself anew.
+def destroy(account: int, day: str) -> dict[str, float]:
+    """Ask without a pause until a key is gone: the moment when the broker says so; somebody moves the clock meanwhile.
+
+    Then leave it idle, so that it executes itself anew, and see how long that keeps others waiting.
     """
-    wanted = (account, definitions.day_number(date.fromisoformat(day)))
+    wanted, until = (account, definitions.day_number(date.fromisoformat(day))), time.monotonic() + PATIENCE
     while any((key.account, key.day) == wanted for key in broker.status().living if not key.house):
-        if time.monotonic() - since > PATIENCE:
+        if time.monotonic() > until:
             raise TimeoutError("the key lives on")
-    gone = time.monotonic() - since
+    gone = time.monotonic()
+    time.sleep(TICK + 0.05)
     while True:
         try:
             broker.time()
         except Unavailable:
-            if time.monotonic() - since > PATIENCE:
+            if time.monotonic() > until:
                 raise
         else:
-            return {"gone": gone, "serves": time.monotonic() - since}
+            return {"gone": gone, "rebirth": time.monotonic() - gone - TICK}
 
 
 def drop(day: str) -> dict[str, float]:

@@ -1,0 +1,91 @@
+"""Search by e-mail among many orders on 28 living days, with a key each (ES-4, AM-3).
+
+In the database: the statement with one index value a living day. End to end: entry committed, index values from the
+broker, rows found, verified by the broker. The limit is one row fetched by its primary key over the same connection.
+"""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any, Final
+
+import psycopg
+
+from strongroom.rehearsal.benches.figures import Through, ratio, silently, spread
+from strongroom.rehearsal.benches.house import Side, scratch
+from strongroom.rehearsal.installation import Rehearsal
+
+Connection = psycopg.Connection[Any]
+DAYS: Final = 28
+SEARCHES: Final = 90
+"""A person may search 100 times a day."""
+STATEMENT: Final = """
+SELECT account_id, day, order_ref, part, write, born, generation, bundle, body FROM sealed
+WHERE account_id = %s AND index_email = ANY (%s) ORDER BY day DESC LIMIT 100
+"""
+SAMPLE: Final = """
+SELECT index_email FROM sealed WHERE account_id = %s AND day = %s AND index_email IS NOT NULL LIMIT 1 OFFSET %s
+"""
+
+
+def run(
+    rehearsal: Rehearsal, *, sizes: Sequence[int], days: int = DAYS, searches: int = SEARCHES, through: Through = silently
+) -> dict[str, Any]:
+    """A row each number of orders: p50 and p95 in the database and end to end."""
+    rows, held, dice = [], 0, Random(14)  # noqa: S311 - which orders are looked for
+    with scratch(rehearsal) as connection, Side(rehearsal, "worker") as worker, Side(rehearsal, "web") as web:
+        account = worker.ask("account", seed=14, start=rehearsal.clock.wall())["account"]
+        kept: list[str] = []
+        for size in sorted(sizes):
+            more, kept = max(1, (size - held) // days), []
+            for _ in through(range(days), "days filled"):
+                kept.append(worker.ask("fill", account=account, orders=more, first=held)["day"])
+                held += more
+                rehearsal.clock.step(86_400)
+                worker.ask("make days")
+            worker.ask("fill", account=account, orders=1, first=held)
+            held += 1
+            connection.execute("VACUUM ANALYZE")
+            wanted = [dice.randrange(held - 1 - days * more, held) for _ in range(searches)]
+            rows.append(_row(connection, web, account, (held, kept[1:], wanted)))
+    last = rows[-1]
+    return {
+        "rows": rows,
+        "ratios": {
+            "limit": ratio(last["end_to_end"]["p50_ms"], last["one_row"]["p50_ms"]),
+            "growth": ratio(last["end_to_end"]["p50_ms"], rows[0]["end_to_end"]["p50_ms"]),
+        },
+    }
+
+
+def _row(
+    connection: Connection, web: Side, account: int, what: tuple[int, Sequence[str], Sequence[int]]
+) -> dict[str, Any]:
+    orders, days, wanted = what
+    by = os.urandom(16).hex()
+    values = [f"buyer-{number}@marketplace.invalid" for number in wanted]
+    done = web.ask("search", account=account, values=values, by=by)
+    assert done["found"] >= len(values) // 2, done["found"]  # noqa: S101 - else nothing is measured
+    found = [connection.execute(SAMPLE, [account, day, n % 3]).fetchone() for n, day in enumerate(days)]
+    indexes = [bytes(row[0]) for row in found if row is not None]
+    lists = [[*(os.urandom(12) for _ in range(DAYS)), index] for index in indexes]
+    some = connection.execute("SELECT account_id, ref FROM amazon_order WHERE account_id = %s LIMIT 1", [account])
+    one = some.fetchone()
+    return {
+        "orders": orders, "searches": len(values), "found": done["found"],
+        "end_to_end": spread(done["taken"]),
+        "in_the_database": spread(_times(lambda n: connection.execute(
+            STATEMENT, [account, lists[n % len(lists)]]).fetchall(), len(values))),
+        "one_row": spread(_times(lambda _: connection.execute(
+            "SELECT ref FROM amazon_order WHERE account_id = %s AND ref = %s", one).fetchone(), len(values))),
+    }  # fmt: skip
+
+
+def _times(work: Callable[[int], object], count: int) -> list[float]:
+    taken = []
+    for n in range(count):
+        began = time.perf_counter()
+        work(n)
+        taken.append(time.perf_counter() - began)
+    return taken
