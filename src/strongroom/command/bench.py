@@ -1,39 +1,43 @@
 """`strongroom bench`: what we claim of speed, as ratios measured in one run on this machine."""
 
 import argparse
-import os
-import platform
-import subprocess
-import time
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
+from strongroom.command import bench_words, progress
 from strongroom.command.drill import a_rehearsal
 from strongroom.command.installed import show, tell
-from strongroom.formats import sealed
-from strongroom.formats.parts import Part
-from strongroom.formats.sealed import Contents, Day, Place
-from strongroom.formats.secret import Secret
+from strongroom.installation.problems import CannotStart
 from strongroom.rehearsal import benches
+from strongroom.rehearsal.benches import figures
+from strongroom.rehearsal.installation import Rehearsal
 
-FIELDS: Final = {
-    "name": Secret("Orla Pennifold"), "line1": Secret("17 Old Mill Lane"), "line2": Secret("Flat 2A"),
-    "city": Secret("Wexcombe"), "postcode": Secret("SN8 1QX"), "phone": Secret("+44 7700 900123"),
-    "instruction": Secret("Leave it with the neighbour at number 19 if nobody answers the door, and ring twice. " * 2),
-}  # fmt: skip
-ROUNDS: Final = 5
+
+@dataclass(frozen=True)
+class _Bench:
+    """One bench: what it is, the sizes that it takes unless told others, and what they count."""
+
+    help: str
+    sizes: str
+    unit: str
+    run: Callable[[argparse.Namespace, list[int]], dict[str, Any]]
+    aliases: tuple[str, ...] = ()
 
 
 def add(commands: Any) -> None:
-    parser = commands.add_parser("bench", help="seal, wall")
+    parser = commands.add_parser("bench", help="seal, receipt, reveal, forget, search, journal, scan, pages, wall")
     names = parser.add_subparsers(dest="name", required=True)
-    seal = names.add_parser("seal", help="fresh key, AES-256-GCM, wrap; one core")
-    seal.add_argument("--sizes", default="20000", help="how many parts, several by commas")
-    seal.add_argument("--json", action="store_true")
-    seal.set_defaults(run=_sealing)
+    for name, bench in BENCHES.items():
+        one = names.add_parser(name, help=bench.help, aliases=bench.aliases)
+        one.add_argument("--sizes", default=bench.sizes, help=f"how many {bench.unit}, several by commas")
+        one.add_argument("--pg-bindir", type=Path, help="bin folder of another PostgreSQL, 15 to 18")
+        one.add_argument("--json", action="store_true")
+        one.set_defaults(run=_run, bench=name)
     wall = names.add_parser("wall", help="the wall and the sweeper over many rows, in a rehearsal of its own")
     wall.add_argument("--orders", type=int, default=1_000_000)
     wall.add_argument("--obligations", type=int, default=50_000, help="open deadlines")
@@ -42,93 +46,81 @@ def add(commands: Any) -> None:
     wall.set_defaults(run=_wall)
 
 
+def _run(options: argparse.Namespace) -> int:
+    try:
+        sizes = figures.sizes_of(options.sizes)
+    except ValueError as why:
+        raise CannotStart(f"--sizes {options.sizes} was not understood: {why}.", "Say it as 1000,100000.") from None
+    data = BENCHES[options.bench].run(options, sizes) | figures.machine()
+    show(data, bench_words.words(options.bench, data), as_json=options.json)
+    return 0
+
+
+def _in_a_house(bench: Callable[..., dict[str, Any]]) -> Callable[[argparse.Namespace, list[int]], dict[str, Any]]:
+    """A bench that needs database and broker alone."""
+
+    def run(options: argparse.Namespace, sizes: list[int]) -> dict[str, Any]:
+        with _a_house(options) as house:
+            return bench(house, sizes=sizes, through=progress.through)
+
+    return run
+
+
+def _pages(options: argparse.Namespace, sizes: list[int]) -> dict[str, Any]:
+    with a_rehearsal(options) as rehearsal:
+        return benches.pages.run(rehearsal, sizes=sizes, say=progress.tell, through=progress.through)
+
+
+BENCHES: Final[Mapping[str, _Bench]] = {
+    "seal": _Bench(
+        "fresh key, AES-256-GCM, wrap; one core, beside Tink, aws-encryption-sdk and Fernet", "20000", "parts",
+        lambda _, sizes: benches.seal.run(sizes=sizes, through=progress.through),
+    ),
+    "receipt": _Bench(
+        "from typed records to durable sealed orders, beside COPY, encrypted fields and pgcrypto", "1000,10000",
+        "orders", _in_a_house(benches.receipt.run),
+    ),
+    "reveal": _Bench(
+        "eight clients that open, beside as many bare durable commits", "2000", "reveals",
+        _in_a_house(benches.reveal.run),
+    ),
+    "forget": _Bench(
+        "a day's key destroyed, beside DELETE and VACUUM of its rows", "1000,10000", "orders of a day",
+        _in_a_house(benches.forget.run), ("erase",),
+    ),
+    "search": _Bench(
+        "a customer by e-mail, in the database and end to end", "20000", "orders", _in_a_house(benches.search.run)
+    ),
+    "journal": _Bench(
+        "leaves appended durably in batches, and verified", "100000", "leaves", _in_a_house(benches.journal.run)
+    ),
+    "scan": _Bench(
+        "all needles at once over plain and compressed bytes, beside bytes.find and grep -F", "50",
+        "megabytes of each kind", lambda _, sizes: benches.scan.run(sizes=sizes, through=progress.through),
+    ),
+    "pages": _Bench("the main pages over many orders", "100000", "orders", _pages),
+}  # fmt: skip
+
+
+@contextmanager
+def _a_house(options: argparse.Namespace) -> Iterator[Rehearsal]:
+    """In the named folder, which is kept, or in one of its own, which goes."""
+    folder = options.data or Path(tempfile.mkdtemp(prefix="strongroom-bench-"))
+    if (folder / "keys").exists():
+        raise CannotStart(f"{folder} is not empty.", "A bench starts from an empty folder; name another with --data.")
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with benches.house.a_house(folder, pg_bindir=options.pg_bindir) as house:
+            yield house
+    finally:
+        if options.data is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _wall(options: argparse.Namespace) -> int:
     with a_rehearsal(options) as rehearsal:
         data = benches.wall.run(
             rehearsal, orders=options.orders, obligations=options.obligations, runs=options.runs, say=tell
         )
-    lines = [
-        f"{name:8} p50 {times['p50_ms']:>7} ms, p95 {times['p95_ms']:>7} ms" for name, times in data["pages"].items()
-    ]
-    sweep = data["sweep"]
-    lines += [
-        f"sweep    {sweep['quiet_ms']} ms with nothing due; {sweep['all_passed_ms']} ms for {sweep['passed']:,}",
-        f"limit    {sweep['limit_ms']} ms to read all deadlines in the database",
-        f"limit    {data['limit_ms']} ms for the wall's rows alone; wall / limit: {data['ratios']['wall / limit']}",
-    ]
-    show(data | _machine(), "\n".join(lines), as_json=options.json)
+    show(data | figures.machine(), bench_words.wall(data), as_json=options.json)
     return 0
-
-
-def _sealing(options: argparse.Namespace) -> int:
-    rows = [_seal(int(size)) for size in options.sizes.split(",")]
-    last = rows[-1]
-    ratio = round(last["parts_per_second"] / last["limit_per_second"], 3)
-    data = {
-        "rows": rows,
-        "ratios": {
-            "limit": ratio,
-            "tink_envelope": None, "aws_encryption_sdk": None, "django_fernet": None,
-        },
-    } | _machine()  # fmt: skip
-    lines = [
-        f"{row['parts']:>9,} parts of {row['bytes']} bytes: {row['parts_per_second']:>9,} sealed a second, "
-        f"{row['with_encoding_per_second']:>9,} with JSON and padding; bare AES-256-GCM of the same bytes "
-        f"{row['limit_per_second']:>9,}"
-        for row in rows
-    ]
-    show(data, "\n".join([*lines, f"ours / limit: {ratio}"]), as_json=options.json)
-    return 0
-
-
-def _seal(count: int) -> dict[str, Any]:
-    """Best of five rounds each, taken in turn, so that a busy moment of the machine hits both alike."""
-    padded = sealed.encode_fields(Part.RECIPIENT, FIELDS)
-    wrap, fixed, nonce = os.urandom(32), AESGCM(os.urandom(32)), bytes(12)
-
-    def ours() -> None:
-        for write in range(count):
-            _one(wrap, write, padded)
-
-    def encoded() -> None:
-        for write in range(count):
-            _one(wrap, write, sealed.encode_fields(Part.RECIPIENT, FIELDS))
-
-    def limit() -> None:
-        for _ in range(count):
-            fixed.encrypt(nonce, padded, b"")
-
-    best = {ours: 0.0, encoded: 0.0, limit: 0.0}
-    for _ in range(ROUNDS):
-        for work, fastest in list(best.items()):
-            best[work] = max(fastest, count / _seconds(work))
-    return {
-        "parts": count, "bytes": len(padded), "parts_per_second": round(best[ours]),
-        "with_encoding_per_second": round(best[encoded]), "limit_per_second": round(best[limit]),
-    }  # fmt: skip
-
-
-def _one(wrap: bytes, write: int, padded: bytes) -> None:
-    place, day, dek = Place(1, bytes(16), Part.RECIPIENT, write), Day(1, 1, 0), os.urandom(32)
-    sealed.seal(dek, place, padded)
-    sealed.bundle(wrap, place, day, Contents(Secret(dek), 1, {}), nonce=os.urandom(12))
-
-
-def _seconds(work: Callable[[], None]) -> float:
-    began = time.process_time()
-    work()
-    return time.process_time() - began
-
-
-def _machine() -> dict[str, Any]:
-    """On what it was measured."""
-    return {
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "commit": _commit(),
-    }
-
-
-def _commit() -> str | None:
-    here = Path(__file__).parent
-    found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False)
-    return found.stdout.strip() or None

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from datetime import UTC, datetime
-from types import ModuleType
+from types import SimpleNamespace
 from typing import Any, Final
 
 from strongroom.marketplace.records import OrderRecord
@@ -26,7 +26,8 @@ def personal(record: OrderRecord) -> dict[str, str]:
     data = record.pii
     found = {name: value.text() for name, value in data.recipient.items() if name in PERSONAL}
     found |= {f"buyer_{name}": value.text() for name, value in data.buyer.items() if name in ("name", "email")}
-    found |= {"gift_messages": value.text() for name, value in data.gift.items() if name == "messages"}
+    if "messages" in data.gift:
+        found["gift_messages"] = data.gift["messages"].text()
     return found
 
 
@@ -88,7 +89,7 @@ def _models() -> Any:
     from django.db import models  # noqa: PLC0415
     from encrypted_fields.fields import EncryptedTextField  # noqa: PLC0415
 
-    made = ModuleType("peer")
+    made: Any = SimpleNamespace()
     clear = {
         "order_id": models.CharField(max_length=40, unique=True), "status": models.CharField(max_length=40),
         "placed_at": models.DateTimeField(), "updated_at": models.DateTimeField(),
@@ -96,10 +97,10 @@ def _models() -> Any:
     }  # fmt: skip
     hidden = {name: EncryptedTextField(null=True) for name in PERSONAL}
     meta = type("Meta", (), {"app_label": "peer"})
-    made.Order = type("Order", (models.Model,), {"__module__": "peer", "Meta": meta, **clear, **hidden})  # type: ignore[attr-defined]
-    made.Item = type("Item", (models.Model,), {  # type: ignore[attr-defined]
+    made.Order = type("Order", (models.Model,), {"__module__": "peer", "Meta": meta, **clear, **hidden})
+    made.Item = type("Item", (models.Model,), {
         "__module__": "peer", "Meta": type("Meta", (), {"app_label": "peer"}),
-        "order": models.ForeignKey(made.Order, on_delete=models.CASCADE),  # type: ignore[attr-defined]
+        "order": models.ForeignKey(made.Order, on_delete=models.CASCADE),
         "line": models.SmallIntegerField(), "sku": models.CharField(max_length=80, null=True),
         "asin": models.CharField(max_length=20, null=True), "title": models.CharField(max_length=200, null=True),
         "quantity": models.IntegerField(),

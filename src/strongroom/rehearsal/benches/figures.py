@@ -4,8 +4,7 @@ import os
 import platform
 import statistics
 import subprocess
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
@@ -16,19 +15,12 @@ NOT_INSTALLED: Final = "not installed: pip install -r requirements-bench.lock"
 class Through(Protocol):
     """Goes through items in their order; whoever waits may show how far it is."""
 
-    def __call__(self, items: Iterable[Item], what: str) -> Iterable[Item]: ...
+    def __call__(self, items: Iterable[Item], what: str, /) -> Iterable[Item]: ...
 
 
-def silently(items: Iterable[Item], _: str) -> Iterable[Item]:
+def silently(items: Iterable[Item], _: str, /) -> Iterable[Item]:
     """Through the items, with nobody told."""
     return items
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Elapsed time of one go."""
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
 
 
 def spread(taken: Sequence[float]) -> dict[str, float]:
@@ -41,16 +33,6 @@ def spread(taken: Sequence[float]) -> dict[str, float]:
 def ratio(ours: float | None, theirs: float | None) -> float | None:
     """Ours by theirs, with three figures that count; `None` where one of them was not measured."""
     return float(f"{ours / theirs:.3g}") if ours is not None and theirs else None
-
-
-def said(value: float | None, words: str = "") -> str:
-    """A figure for people, or why there is none."""
-    return f"{value:,}{words}" if value is not None else NOT_INSTALLED
-
-
-def ratios_said(ratios: Mapping[str, float | None]) -> str:
-    """One line: ours by each of them."""
-    return "ours / theirs: " + ", ".join(f"{name} {said(value)}" for name, value in ratios.items())
 
 
 def sizes_of(text: str) -> list[int]:

@@ -42,11 +42,14 @@ FRESH_RUN: Final = {
 }
 
 
-def fill(connection: psycopg.Connection[Any], *, orders: int, obligations: int, runs: int) -> None:
-    """Add so many rows, at the moment `now_of` of the newest run. In a superuser's session, triggers asleep."""
+def fill(connection: psycopg.Connection[Any], *, orders: int, obligations: int, runs: int, after: int = 0) -> None:
+    """Add so many rows, where `after` orders were added before, at the moment `now_of` of the newest run.
+
+    In a superuser's session, triggers asleep.
+    """
     connection.execute("SET session_replication_role = replica")
-    connection.execute("CREATE TEMP VIEW now_of AS SELECT max(began_at) AS at FROM run")
-    _multiply(connection, "amazon_order", orders, FRESH_ORDER, "account_id > 0")
+    connection.execute("CREATE OR REPLACE TEMP VIEW now_of AS SELECT max(began_at) AS at FROM run")
+    _multiply(connection, "amazon_order", orders, FRESH_ORDER, "account_id > 0", after)
     kinds = "kind IN ('answer alarm', 'explain opening', 'forget other data', 'forget cancelled')"
     _multiply(connection, "obligation", obligations, FRESH_OBLIGATION, kinds)
     _multiply(connection, "run", runs, FRESH_RUN, "ended_at IS NOT NULL")
@@ -55,7 +58,7 @@ def fill(connection: psycopg.Connection[Any], *, orders: int, obligations: int, 
 
 
 def _multiply(
-    connection: psycopg.Connection[Any], table: str, count: int, fresh: Mapping[str, str], which: str
+    connection: psycopg.Connection[Any], table: str, count: int, fresh: Mapping[str, str], which: str, after: int = 0
 ) -> None:
     """`count` rows like those that stand there, taken in turn."""
     columns = [name for (name,) in connection.execute(COLUMNS, [table])]
@@ -63,9 +66,10 @@ def _multiply(
     statement = sql.SQL(
         "WITH source AS (SELECT row_number() OVER () AS turn, count(*) OVER () AS many, t.* FROM {table} t"
         " WHERE {which}) INSERT INTO {table} ({columns}) SELECT {chosen}"
-        " FROM generate_series(1, {count}) AS n JOIN source ON source.turn = 1 + n % source.many CROSS JOIN now_of"
+        " FROM generate_series({first}, {last}) AS n JOIN source ON source.turn = 1 + n % source.many CROSS JOIN now_of"
     ).format(
-        table=sql.Identifier(table), count=sql.Literal(count), which=sql.SQL(which),
+        table=sql.Identifier(table), first=sql.Literal(after + 1), last=sql.Literal(after + count),
+        which=sql.SQL(which),
         columns=sql.SQL(", ").join(map(sql.Identifier, columns)), chosen=sql.SQL(", ").join(chosen),
     )  # fmt: skip
     connection.execute(statement)

@@ -1,4 +1,4 @@
-"""Forgetting a day: its key destroyed at the real broker, by its own clock, beside DELETE and VACUUM of its rows (RR-2).
+"""Forgetting a day: its key destroyed at the real broker, by its clock, beside DELETE and VACUUM of its rows (RR-2).
 
 Every order is sealed by the broker and written by `seal_rows`. The peer's table holds the same rows with the same
 indexes and nothing else, which spares its VACUUM all other days' rows. The clock is moved past the key's death.
@@ -29,7 +29,7 @@ ASKING: Final = 0.3
 def run(rehearsal: Rehearsal, *, sizes: Sequence[int], through: Through = silently) -> dict[str, Any]:
     """A row each size: seconds to destroy, to be born again, to drop the partition, and of DELETE and VACUUM."""
     plan = [size for size in sorted(sizes) for _ in range(1 if size > MANY else ROUNDS)]
-    with scratch(rehearsal) as connection, Side(rehearsal, "worker") as worker:
+    with scratch(rehearsal) as connection, Side.of(rehearsal, "worker") as worker:
         account = worker.ask("account", seed=13, start=rehearsal.clock.wall())["account"]
         worker.ask("fill", account=account, orders=100, first=0)
         connection.execute("ANALYZE")

@@ -49,20 +49,18 @@ def scratch(rehearsal: Rehearsal) -> Iterator[psycopg.Connection[Any]]:
 
 
 class Side:
-    """A process that is asked line by line, in JSON, and answers with what it measured.
+    """A process that is asked line by line, in JSON, and answers with what it measured; it ends with this."""
 
-    `role`: a Django process of ours with that role's uid, database rights and way to the broker.
-    """
-
-    def __init__(self, rehearsal: Rehearsal, role: str) -> None:
-        self._hold([sys.executable, "-m", INSIDE], rehearsal.running.as_role(role))
+    def __init__(self, command: list[str], **more: Any) -> None:
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **more)
+        assert self._process.stdin is not None  # noqa: S101 - both are pipes
+        assert self._process.stdout is not None  # noqa: S101
+        self._in, self._out = self._process.stdin, self._process.stdout
 
     @classmethod
-    def of_a_peer(cls, module: str) -> Self:
-        """A process that knows nothing of ours."""
-        made = cls.__new__(cls)
-        made._hold([sys.executable, "-m", module], {})
-        return made
+    def of(cls, rehearsal: Rehearsal, role: str) -> Self:
+        """A Django process of ours with a role's uid, database rights and way to the broker."""
+        return cls([sys.executable, "-m", INSIDE], **rehearsal.running.as_role(role))
 
     def __enter__(self) -> Self:
         return self
@@ -84,11 +82,3 @@ class Side:
         if not line:
             raise CannotStart("A process that measures has ended.", "What it said stands above.")
         return json.loads(line)
-
-    def _hold(self, command: list[str], more: dict[str, Any]) -> None:
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **more
-        )  # fmt: skip
-        assert self._process.stdin is not None  # noqa: S101 - both are pipes
-        assert self._process.stdout is not None  # noqa: S101
-        self._in, self._out = self._process.stdin, self._process.stdout

@@ -25,11 +25,9 @@ SIGNED_WITHIN: Final = 10.0
 
 def run(rehearsal: Rehearsal, *, sizes: Sequence[int], through: Through = silently) -> dict[str, Any]:
     """A row each number of leaves: appended and verified a second, beside bare writes and flushes."""
-    rows = []
-    with Side(rehearsal, "worker") as worker:
+    with Side.of(rehearsal, "worker") as worker:
         worker.ask("append", batch=1, batches=1)
-        for size in sorted(sizes):
-            rows.append(_row(rehearsal, worker, size, through))
+        rows = [_row(rehearsal, worker, size, through) for size in sorted(sizes)]
     last = rows[-1]
     return {
         "rows": rows,

@@ -1,11 +1,11 @@
-"""The main pages over many orders, as a signed-in manager gets them over HTTPS; the wall among them (DESIGN 11).
+"""The main pages over many orders, as signed-in people get them over HTTPS; the wall among them (DESIGN 11).
 
-A rehearsal of some days whose rows are multiplied inside the database. The limit of each page is the smallest page of
-the same server, which asks the database for a session only.
+A rehearsal of some days whose rows are multiplied inside the database, with a twentieth as many open deadlines. The
+limit is the smallest page that asks for a session: what the server, its door and the wire cost alone.
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from strongroom.rehearsal.benches import filled, wall
@@ -16,7 +16,46 @@ from strongroom.rehearsal.sabotage.breaking import Target
 from strongroom.rehearsal.watchman import Watchman
 
 PAGES: Final = {
-    "wall": "/wall/", "clause": "/wall/RR-2/", "duties": "/duties/", "to ship": "/orders/", "all orders": "/orders/?show=all",
-    "one order": "/orders/{ref}/", "openings": "/openings/", "journal": "/journal/", "people": "/people/",
-    "work list": "/despatch/",
+    "wall": "/wall/", "a clause": "/wall/RR-2/", "duties": "/duties/", "orders to ship": "/orders/",
+    "all orders": "/orders/?show=all", "one order": "", "work list": "/worklist/", "openings": "/openings/",
+    "questions": "/questions/",
 }  # fmt: skip
+LIMIT: Final = "questions"
+
+
+def run(
+    rehearsal: Rehearsal, *, sizes: Sequence[int], say: Callable[[str], None], through: Through = silently
+) -> dict[str, Any]:
+    """A row each number of orders: p50 and p95 of each page, milliseconds."""
+    with Watchman(rehearsal) as watchman:
+        watchman.run()
+    rehearsal.running.supervisor.end("worker")
+    rows: list[dict[str, Any]] = []
+    held = 0
+    for size in sorted(sizes):
+        say(f"filling: {size:,} orders")
+        with Target(rehearsal).superuser() as connection:
+            more = size - held
+            filled.fill(connection, orders=more, obligations=more // 20, runs=more, after=held)
+        held = size
+        rows.append({"orders": size, "pages": _pages(rehearsal, through)})
+    last, limit = rows[-1]["pages"], rows[-1]["pages"][LIMIT]["p50_ms"]
+    return {
+        "rows": rows,
+        "ratios": {"limit": ratio(max(times["p50_ms"] for times in last.values()), limit),
+                   "wall / limit": ratio(last["wall"]["p50_ms"], limit)},
+    }  # fmt: skip
+
+
+def _pages(rehearsal: Rehearsal, through: Through) -> dict[str, dict[str, float]]:
+    web = rehearsal.running.configuration.web
+    browser = Browser(f"https://127.0.0.1:{web.port}", rehearsal.folders.tls / "ca.pem")
+    try:
+        browser.sign_in(rehearsal.people()["manager"])
+        paths = {**PAGES, "one order": browser.orders("all")[0]}
+        return {
+            name: wall.times(functools.partial(wall.got, browser, path))
+            for name, path in through(paths.items(), "pages")
+        }
+    finally:
+        browser.close()

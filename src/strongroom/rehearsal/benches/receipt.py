@@ -1,9 +1,10 @@
 """Receipt: from typed records to durable sealed orders, items, indexes, journal and places in its tree (DESIGN 11).
 
 A shop's orders come in rounds of up to a thousand, as the worker's rounds bring them; after each round all but one in
-a hundred of them leave. One round goes before, and the tables are analysed as the database's own housekeeping does
-within a minute of it: plans made for empty tables would be timed else (docs/performance.md). At each size the last rounds before it are measured, and every peer writes the very same
-orders in the same rounds, in turn with ours. Its tables keep what it wrote, as ours do.
+a hundred of them leave. One round goes before, and the tables are analysed, as the database's own housekeeping does
+within a minute or two: else plans would be timed that were made for empty tables (docs/performance.md). At each size
+the last rounds before it are measured, and every peer writes the very same orders in the same rounds, in turn with
+ours. Its tables keep what it wrote, as ours do.
 """
 
 import statistics
@@ -27,15 +28,14 @@ def run(rehearsal: Rehearsal, *, sizes: Sequence[int], through: Through = silent
     start = rehearsal.clock.wall()
     with ExitStack() as held:
         connection = held.enter_context(scratch(rehearsal))
-        side = held.enter_context(Side(rehearsal, "worker"))
+        side = held.enter_context(Side.of(rehearsal, "worker"))
         account = side.ask("account", seed=SEED, start=start)["account"]
-        peers: list[Peer] = [
-            held.enter_context(peer)
-            for peer in (
-                Copy(connection, account), DjangoFields(rehearsal, seed=SEED, start=start),
-                PgCrypto(connection, seed=SEED, start=start),
-            )
-        ]  # fmt: skip
+        peers: tuple[Peer, ...] = (
+            Copy(connection, account), DjangoFields(rehearsal, seed=SEED, start=start),
+            PgCrypto(connection, seed=SEED, start=start),
+        )  # fmt: skip
+        for peer in peers:
+            held.push(peer)
         rows, ours = [], _Ours(side, account)
         plan = _plan(sizes)
         _warm(plan[0][0], ours, peers)

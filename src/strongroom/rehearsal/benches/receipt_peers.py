@@ -5,6 +5,7 @@ Each writes a round in one durable transaction, in as few statements as it can: 
 
 import importlib.util
 import os
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -104,7 +105,7 @@ class DjangoFields:
         self._side: Side | None = None
         if importlib.util.find_spec("encrypted_fields") is None:
             return
-        self._side = Side.of_a_peer(django_peer.__name__)
+        self._side = Side([sys.executable, "-m", django_peer.__name__])
         database = {**rehearsal.running.admin, "dbname": rehearsal.running.configuration.database.name}
         self._side.ask("begin", database=database, schema=SCRATCH, seed=seed, start=start)
 
@@ -193,8 +194,7 @@ class PgCrypto:
             for ref, record in zip(refs, records, strict=True) for line, item in enumerate(record.items, 1)
         ]  # fmt: skip
         with self._connection.transaction(), self._connection.cursor() as cursor:
-            cursor.execute(statement, {**values, "key": self._key})  # type: ignore[arg-type]  # made of names only
+            cursor.execute(statement, {**values, "key": self._key})
             with cursor.copy(f"COPY {SCRATCH}.crypto_item FROM STDIN") as into:
                 for item in items:
                     into.write_row(item)
-

@@ -35,12 +35,12 @@ def run(
         connection = held.enter_context(scratch(rehearsal))
         for statement in TABLE.split(";"):
             connection.execute(statement)
-        worker = held.enter_context(Side(rehearsal, "worker"))
+        worker = held.enter_context(Side.of(rehearsal, "worker"))
         account = worker.ask("account", seed=12, start=rehearsal.clock.wall())["account"]
         orders = worker.ask("fill", account=account, orders=200, first=0)["orders"]
         connection.execute("ANALYZE")
         worker.ask("begin sequencing")
-        clients = [held.enter_context(Side(rehearsal, "web")) for _ in range(CLIENTS)]
+        clients = [held.enter_context(Side.of(rehearsal, "web")) for _ in range(CLIENTS)]
         rows = []
         for place, size in enumerate(sizes):
             if place:  # the budget is a day's

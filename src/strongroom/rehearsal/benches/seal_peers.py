@@ -54,11 +54,11 @@ def _aws() -> Seals | None:
 
 
 def _django_fernet() -> Seals | None:
-    """What an encrypted field of django-fernet-encrypted-fields does with a value: its own Fernet, all fields in one."""
+    """What an encrypted field of django-fernet-encrypted-fields does with a value, all of a part as one field."""
     if importlib.util.find_spec("encrypted_fields") is None:
         return None
     fernet: Any = importlib.import_module("cryptography.fernet")
-    cipher = fernet.MultiFernet([fernet.Fernet(fernet.Fernet.generate_key())])
+    cipher = fernet.Fernet(fernet.Fernet.generate_key())
     return lambda data: cipher.encrypt(data).decode()
 
 

@@ -30,11 +30,12 @@ SELECT index_email FROM sealed WHERE account_id = %s AND day = %s AND index_emai
 
 
 def run(
-    rehearsal: Rehearsal, *, sizes: Sequence[int], days: int = DAYS, searches: int = SEARCHES, through: Through = silently
-) -> dict[str, Any]:
+    rehearsal: Rehearsal, *, sizes: Sequence[int], days: int = DAYS, searches: int = SEARCHES,
+    through: Through = silently,
+) -> dict[str, Any]:  # fmt: skip
     """A row each number of orders: p50 and p95 in the database and end to end."""
     rows, held, dice = [], 0, Random(14)  # noqa: S311 - which orders are looked for
-    with scratch(rehearsal) as connection, Side(rehearsal, "worker") as worker, Side(rehearsal, "web") as web:
+    with scratch(rehearsal) as connection, Side.of(rehearsal, "worker") as worker, Side.of(rehearsal, "web") as web:
         account = worker.ask("account", seed=14, start=rehearsal.clock.wall())["account"]
         kept: list[str] = []
         for size in sorted(sizes):

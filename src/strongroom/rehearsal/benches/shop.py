@@ -89,13 +89,10 @@ def read(bodies: Bodies, *, until: datetime) -> Told:
 
 
 def _pages(bodies: Sequence[bytes], until: datetime, *, personal: bool) -> list[Page]:
-    pages = [
-        orders_page(load(Secret(body)), call=uuid.UUID(int=0), keep=personal, asked_recipient=personal)
-        for body in bodies
-    ]  # fmt: skip
-    return [
-        replace(
-            page, next_token=Secret(str(at)) if at < len(pages) else None, last_updated_before=until, call=uuid.UUID(bytes=os.urandom(16))
-        )
-        for at, page in enumerate(pages, 1)
-    ]  # fmt: skip
+    """Each page of its own call, with where the next one is found."""
+    found = []
+    for at, body in enumerate(bodies, 1):
+        call, following = uuid.UUID(bytes=os.urandom(16)), Secret(str(at)) if at < len(bodies) else None
+        page = orders_page(load(Secret(body)), call=call, keep=personal, asked_recipient=personal)
+        found.append(replace(page, next_token=following, last_updated_before=until))
+    return found

@@ -1,4 +1,4 @@
-"""`python -m strongroom.rehearsal.benches.inside`: does what it is asked on standard input, a line of JSON at a time."""
+"""`python -m strongroom.rehearsal.benches.inside`: does what it is asked on standard input, a line of JSON each."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Days full of sealed orders, and their end: sealed by the real broker, written by `seal_rows`, dropped by `drop_day`."""
+"""Days full of orders, and their end: sealed by the real broker, written by `seal_rows`, dropped by `drop_day`."""
 
 import time
 import uuid

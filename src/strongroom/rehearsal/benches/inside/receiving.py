@@ -1,4 +1,4 @@
-"""The worker's part of receipt: what is told is received, journalled and given its places, as the worker's loop does."""
+"""The worker's part of receipt: what is told is received, journalled and given its places, as its loop does."""
 
 import time
 import uuid
@@ -91,14 +91,14 @@ def log_calls(account: int, calls: Sequence[uuid.UUID]) -> None:
 def despatch(account: int, calls: list[str]) -> int:
     """All but one in a hundred of these orders leave, as they would before the next ones come. Not timed."""
     now, leaving = definitions.now(), Order.objects.filter(account_id=account, call__in=calls)
-    kept = set(leaving.order_by("ref").values_list("ref", flat=True)[:: 100])
+    kept = set(leaving.order_by("ref").values_list("ref", flat=True)[::100])
     return leaving.exclude(ref__in=kept).update(
         state=OrderState.FULFILLED, status="SHIPPED", fulfilled_at=now, done_on=now
     )
 
 
 def _receive(account: int, told: Told) -> None:
-    done = receive_round(account=account, client=cast(Client, told))
+    done = receive_round(account=account, client=cast("Client", told))
     assert done.new == len(told.records) and done.sealed >= done.new, done  # noqa: S101, PT018 - else nothing is measured
     while journal.sequence(account, broker.append):
         pass
