@@ -26,9 +26,11 @@ ASKING: Final = 0.3
 """Seconds after which the broker is surely being asked when the clock moves."""
 
 
-def run(rehearsal: Rehearsal, *, sizes: Sequence[int], through: Through = silently) -> dict[str, Any]:
+def run(
+    rehearsal: Rehearsal, *, sizes: Sequence[int], rounds: int = ROUNDS, through: Through = silently
+) -> dict[str, Any]:
     """A row each size: seconds to destroy, to be born again, to drop the partition, and of DELETE and VACUUM."""
-    plan = [size for size in sorted(sizes) for _ in range(1 if size > MANY else ROUNDS)]
+    plan = [size for size in sorted(sizes) for _ in range(1 if size > MANY else rounds)]
     with scratch(rehearsal) as connection, Side.of(rehearsal, "worker") as worker:
         account = worker.ask("account", seed=13, start=rehearsal.clock.wall())["account"]
         worker.ask("fill", account=account, orders=100, first=0)

@@ -37,16 +37,16 @@ def run(rehearsal: Rehearsal, *, sizes: Sequence[int], through: Through = silent
         for peer in peers:
             held.push(peer)
         rows, ours = [], _Ours(side, account)
-        plan = _plan(sizes)
-        _warm(plan[0][0], ours, peers)
+        rounds = plan(sizes)
+        _warm(rounds[0][0], ours, peers)
         connection.execute("ANALYZE")
-        for orders, size, measured, last in through(plan, "rounds of receipt"):
+        for orders, size, measured, last in through(rounds, "rounds of receipt"):
             ours.round(orders, measured=measured)
             for peer in peers:
                 peer.round(orders, ours.calls, measured=measured)
             if last:
                 rows.append(_row(size, ours, peers))
-        profile = ours.profiled(plan[-1][0])
+        profile = ours.profiled(rounds[-1][0])
     return {"rows": rows, "ratios": _ratios(rows), "profile": profile}
 
 
@@ -88,14 +88,14 @@ def _warm(orders: int, ours: _Ours, peers: Sequence[Peer]) -> None:
     ours.parsed.clear()
 
 
-def _plan(sizes: Sequence[int]) -> list[tuple[int, int, bool, bool]]:
+def plan(sizes: Sequence[int]) -> list[tuple[int, int, bool, bool]]:
     """Rounds as (orders, size that they lead to, whether they are measured, whether they are its last)."""
-    plan, done = [], 0
+    planned, done = [], 0
     for size in sorted(sizes):
         rounds = [min(A_ROUND, size - at) for at in range(done, size, A_ROUND)]
-        plan += [(n, size, len(rounds) - i <= WINDOW, i == len(rounds) - 1) for i, n in enumerate(rounds)]
+        planned += [(n, size, len(rounds) - i <= WINDOW, i == len(rounds) - 1) for i, n in enumerate(rounds)]
         done = size
-    return plan
+    return planned
 
 
 def _row(size: int, ours: _Ours, peers: Sequence[Peer]) -> dict[str, Any]:

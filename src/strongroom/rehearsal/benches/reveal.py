@@ -27,10 +27,11 @@ GRANT INSERT ON {SCRATCH}.commits TO strongroom_web
 
 
 def run(
-    rehearsal: Rehearsal, *, sizes: Sequence[int], rounds: int = ROUNDS, through: Through = silently
-) -> dict[str, Any]:
+    rehearsal: Rehearsal, *, sizes: Sequence[int], rounds: int = ROUNDS, clients: int = CLIENTS,
+    through: Through = silently,
+) -> dict[str, Any]:  # fmt: skip
     """A row each number of reveals: how many a second, p50 and p95, beside as many bare commits. At most 2,400."""
-    sizes = sorted({max(CLIENTS * rounds, min(size, A_DAY)) for size in sizes})
+    sizes = sorted({max(clients * rounds, min(size, A_DAY)) for size in sizes})
     with ExitStack() as held:
         connection = held.enter_context(scratch(rehearsal))
         for statement in TABLE.split(";"):
@@ -40,28 +41,31 @@ def run(
         orders = worker.ask("fill", account=account, orders=200, first=0)["orders"]
         connection.execute("ANALYZE")
         worker.ask("begin sequencing")
-        clients = [held.enter_context(Side.of(rehearsal, "web")) for _ in range(CLIENTS)]
+        sides = [held.enter_context(Side.of(rehearsal, "web")) for _ in range(clients)]
         rows = []
         for place, size in enumerate(sizes):
             if place:  # the budget is a day's
                 rehearsal.clock.step(86_400)
                 worker.ask("make days")
-            rows.append(_row(_Clients(clients, account, orders), size, rounds, through))
+            rows.append(_row(_Clients(sides, account, orders), size, rounds, through))
         worker.ask("end sequencing")
     last = rows[-1]
     return {"rows": rows, "ratios": {"limit": ratio(last["reveals_per_second"], last["commits_per_second"])}}
 
 
 class _Clients:
-    """Eight of the website's processes."""
+    """Several of the website's processes at once."""
 
     def __init__(self, sides: Sequence[Side], account: int, orders: Sequence[str]) -> None:
         self._sides, self._account, self._orders = sides, account, orders
         self._people = [os.urandom(16).hex() for _ in sides]
 
+    def __len__(self) -> int:
+        return len(self._sides)
+
     def reveal(self, each: int) -> tuple[float, list[float]]:
         for place, (side, by) in enumerate(zip(self._sides, self._people, strict=True)):
-            chosen = [self._orders[(place + i * CLIENTS) % len(self._orders)] for i in range(each)]
+            chosen = [self._orders[(place + i * len(self)) % len(self._orders)] for i in range(each)]
             side.send("open", account=self._account, orders=chosen, by=by)
         return self._heard()
 
@@ -79,7 +83,7 @@ class _Clients:
 
 
 def _row(clients: _Clients, size: int, rounds: int, through: Through) -> dict[str, Any]:
-    each = max(1, size // (CLIENTS * rounds))
+    each = max(1, size // (len(clients) * rounds))
     rates: dict[str, list[float]] = {"reveal": [], "commit": []}
     taken: dict[str, list[float]] = {"reveal": [], "commit": []}
     clients.commit(1)
@@ -90,7 +94,7 @@ def _row(clients: _Clients, size: int, rounds: int, through: Through) -> dict[st
             taken[name] += seconds
     ours, limit = spread(taken["reveal"]), spread(taken["commit"])
     return {
-        "reveals": each * CLIENTS * rounds, "clients": CLIENTS, "rounds": rounds,
+        "reveals": each * len(clients) * rounds, "clients": len(clients), "rounds": rounds,
         "reveals_per_second": round(statistics.median(rates["reveal"]), 1), **ours,
         "commits_per_second": round(statistics.median(rates["commit"]), 1), "commit_p50_ms": limit["p50_ms"],
         "commit_p95_ms": limit["p95_ms"],

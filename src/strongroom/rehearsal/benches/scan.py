@@ -32,7 +32,7 @@ KINDS: Final = {"binary": "rows.bin", "text": "plain.log", "gzip": "packed.gz", 
 WORDS: Final = ("order", "shipped", "worker", "INFO", "journal", "leaf", "2026-03-01T12:00:00Z", "account", "page")
 
 
-def run(*, sizes: Sequence[int], through: Through = silently) -> dict[str, Any]:
+def run(*, sizes: Sequence[int], rounds: int = ROUNDS, through: Through = silently) -> dict[str, Any]:
     """A row each size, in megabytes of each kind: gigabytes a second, of bytes as they lie and as they unpack."""
     wanted = needles(canaries_of(customers(Secret(b"a bench's own"))))
     engine, grep = Engine(wanted), shutil.which("grep")
@@ -40,7 +40,7 @@ def run(*, sizes: Sequence[int], through: Through = silently) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="strongroom-bench-") as name:
         for size in sorted(sizes):
             files = _files(Path(name), size * MEGABYTE, wanted[0])
-            rows.append(_row(engine, wanted, files, grep, through))
+            rows.append(_row(engine, wanted, files, grep, rounds, through))
     last = rows[-1]
     return {
         "needles": len(wanted),
@@ -53,9 +53,14 @@ def run(*, sizes: Sequence[int], through: Through = silently) -> dict[str, Any]:
 
 
 def _row(
-    engine: Engine, wanted: Sequence[Needle], files: dict[str, tuple[Path, int]], grep: str | None, through: Through
+    engine: Engine,
+    wanted: Sequence[Needle],
+    files: dict[str, tuple[Path, int]],
+    grep: str | None,
+    rounds: int,
+    through: Through,
 ) -> dict[str, Any]:
-    """Each kind and each peer in turn, three rounds; medians."""
+    """Each kind and each peer in turn; medians of the rounds."""
     plain, size = files["text"]
     piece = plain.read_bytes()[:FOR_FIND]
     works: dict[str, tuple[Callable[[], object], int]] = {
@@ -65,13 +70,13 @@ def _row(
     if grep is not None:
         works["grep"] = (lambda: _grepped(grep, wanted, plain), size)
     rates: dict[str, list[float]] = {name: [] for name in works}
-    for _ in through(range(ROUNDS), "rounds of scans"):
+    for _ in through(range(rounds), "rounds of scans"):
         for name, (work, bytes_) in works.items():
             began = time.perf_counter()
             work()
             rates[name].append(bytes_ / 1e9 / (time.perf_counter() - began))
     medians = {f"{name}_gb_per_second": round(statistics.median(found), 4) for name, found in rates.items()}
-    return {"megabytes": size // MEGABYTE, "grep_gb_per_second": None, **medians}
+    return {"megabytes": round(size / MEGABYTE, 1), "grep_gb_per_second": None, **medians}
 
 
 def _scanned(engine: Engine, path: Path) -> None:

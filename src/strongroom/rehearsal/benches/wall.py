@@ -92,12 +92,12 @@ def _sweeps(rehearsal: Rehearsal, target: Target) -> dict[str, float]:
     }  # fmt: skip
 
 
-def times(work: Callable[[], None]) -> dict[str, float]:
-    """Milliseconds over forty rounds, after two that are not counted."""
+def times(work: Callable[[], None], rounds: int = ROUNDS) -> dict[str, float]:
+    """Milliseconds over so many rounds, after two that are not counted."""
     for _ in range(2):
         work()
     taken = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         began = time.perf_counter()
         work()
         taken.append((time.perf_counter() - began) * 1000)
