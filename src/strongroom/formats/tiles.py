@@ -94,6 +94,11 @@ class Reader:
             self._tiles[level, index] = data
         return self._tiles[level, index]
 
+    def hashes(self, level: int, index: int) -> list[bytes]:
+        """The hashes of one tile, one by one."""
+        tile = self.tile(level, index)
+        return [tile[at : at + HASH] for at in range(0, len(tile), HASH)]
+
     def _width(self, level: int, index: int) -> int:
         full, partial = widths(self.size, level)
         if index < full:

@@ -108,18 +108,25 @@ class PublishedTree:
         full, partial = widths(self.size, 0)
         count, last, gaps = 0, None, []
         for bundle in through(range(full + bool(partial))):
-            for data in self._reader.leaves(bundle):
+            leaves = self._reader.leaves(bundle)
+            self._compare(leaves, self._reader.hashes(0, bundle), count)
+            for data in leaves:
                 entry = leaf_format.decode_leaf(data).entry
                 if last is not None and entry.at - last > LONGEST_SILENCE and entry.kind is not Kind.CLOCK_STEPPED:
                     gaps.append((count, (entry.at - last) // 1000))
                 last = max(last or 0, entry.at)  # an entry that waited for its place speaks of earlier: no silence
-                if merkle.leaf_hash(data) != self._reader.node(0, count):
-                    raise Malformed(f"leaf {count} is not the one whose hash stands in the tree")
                 count += 1
         self._verify_levels(1)
         if self._reader.root() != self.checkpoint.root:
             raise Malformed("the tiles do not lead to the root that was signed")
         return Verified(self.checkpoint, count, tuple(gaps))
+
+    @staticmethod
+    def _compare(leaves: list[bytes], hashes: list[bytes], first: int) -> None:
+        """Each leaf of a bundle with the hash that stands for it in the tree."""
+        for index, (data, hash_) in enumerate(zip(leaves, hashes, strict=True), first):
+            if merkle.leaf_hash(data) != hash_:
+                raise Malformed(f"leaf {index} is not the one whose hash stands in the tree")
 
     def _verify_levels(self, level: int) -> None:
         """Each hash from a level on is the hash of the full tile below it."""
@@ -129,8 +136,7 @@ class PublishedTree:
             level += 1
 
     def _verify_tile(self, level: int, index: int) -> None:
-        below = [self._reader.node(8 * (level - 1), index * WIDTH + i) for i in range(WIDTH)]
-        if merkle.subtree(below) != self._reader.node(8 * level, index):
+        if merkle.subtree(self._reader.hashes(level - 1, index)) != self._reader.node(8 * level, index):
             raise Malformed(f"a hash of level {level} is not that of its tile")
 
 
