@@ -83,9 +83,15 @@ lint: $(VENV)/dev.stamp  ## ruff, mypy strict, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-bench: $(VENV)/dev.stamp  ## Time what we claim, as ratios in one run
+bench: $(VENV)/bench.stamp  ## Time what we claim beside peers and limits, at sizes of ten minutes; bench NAME --sizes for others
 	$(BIN)/strongroom bench seal
-	$(BIN)/strongroom bench wall
+	$(BIN)/strongroom bench receipt
+	$(BIN)/strongroom bench reveal
+	$(BIN)/strongroom bench forget
+	$(BIN)/strongroom bench search
+	$(BIN)/strongroom bench journal
+	$(BIN)/strongroom bench scan
+	$(BIN)/strongroom bench pages
 
 reference: $(VENV)/run.stamp  ## Write the reference pages anew from the program
 	$(BIN)/strongroom reference docs/reference

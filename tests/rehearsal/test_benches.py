@@ -78,7 +78,7 @@ def test_forgetting_a_day_beside_delete_and_vacuum(house: House) -> None:
 
 
 def test_search_finds_what_it_looks_for(house: House) -> None:
-    data = search.run(house.rehearsal, sizes=[4], days=2, searches=3)
+    data = search.run(house.rehearsal, sizes=[4, 8], days=2, searches=3)
     assert_measured("search", data, "limit", "growth")
     assert data["rows"][0]["found"] == 3
 

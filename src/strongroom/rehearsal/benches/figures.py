@@ -35,6 +35,11 @@ def ratio(ours: float | None, theirs: float | None) -> float | None:
     return float(f"{ours / theirs:.3g}") if ours is not None and theirs else None
 
 
+def growth(costs: Sequence[float]) -> dict[str, float | None]:
+    """The cost at the largest size by that at the smallest; nothing where there is only one."""
+    return {"growth": ratio(costs[-1], costs[0])} if len(costs) > 1 else {}
+
+
 def sizes_of(text: str) -> list[int]:
     """`1000,100000` as numbers, smallest first. Raises `ValueError`."""
     found = sorted({int(part) for part in text.split(",")})

@@ -13,7 +13,7 @@ from typing import Any, Final
 import psycopg
 
 from strongroom.keybroker.broker import GREATEST_LIFE
-from strongroom.rehearsal.benches.figures import Through, ratio, silently
+from strongroom.rehearsal.benches.figures import Through, growth, ratio, silently
 from strongroom.rehearsal.benches.house import SCRATCH, Side, scratch
 from strongroom.rehearsal.installation import Rehearsal
 
@@ -55,7 +55,7 @@ def run(
         "ratios": {
             "delete_vacuum": ratio(last["delete_vacuum_seconds"], last["key_destroy_seconds"]),
             "partition_drop": ratio(last["partition_drop_seconds"], last["key_destroy_seconds"]),
-            "growth": ratio(last["key_destroy_seconds"], rows[0]["key_destroy_seconds"]),
+            **growth([row["key_destroy_seconds"] for row in rows]),
         },
     }  # fmt: skip
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any, Final
 
-from strongroom.rehearsal.benches.figures import Through, ratio, silently
+from strongroom.rehearsal.benches.figures import Through, growth, ratio, silently
 from strongroom.rehearsal.benches.house import Side, scratch
 from strongroom.rehearsal.benches.receipt_peers import Copy, DjangoFields, Peer, PgCrypto
 from strongroom.rehearsal.installation import Rehearsal
@@ -117,10 +117,10 @@ def _row(size: int, ours: _Ours, peers: Sequence[Peer]) -> dict[str, Any]:
 
 def _ratios(rows: Sequence[dict[str, Any]]) -> dict[str, float | None]:
     """At the largest size; `limit` is plain COPY of our own rows. `growth`: cost of an order there by that at first."""
-    first, last = rows[0], rows[-1]
+    last = rows[-1]
     against = {"limit": "copy", "django_fernet": "django_fernet", "pgcrypto": "pgcrypto"}
     found = {name: ratio(last["orders_per_second"], last[f"{peer}_per_second"]) for name, peer in against.items()}
-    return {**found, "growth": ratio(last["microseconds_an_order"], first["microseconds_an_order"])}
+    return {**found, **growth([row["microseconds_an_order"] for row in rows])}
 
 
 def _mean(shares: Sequence[dict[str, float]]) -> dict[str, float]:

@@ -5,6 +5,7 @@ broker, rows found, verified by the broker. The limit is one row fetched by its 
 """
 
 import os
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from random import Random
@@ -12,7 +13,7 @@ from typing import Any, Final
 
 import psycopg
 
-from strongroom.rehearsal.benches.figures import Through, ratio, silently, spread
+from strongroom.rehearsal.benches.figures import Through, growth, ratio, silently, spread
 from strongroom.rehearsal.benches.house import Side, scratch
 from strongroom.rehearsal.installation import Rehearsal
 
@@ -55,7 +56,7 @@ def run(
         "rows": rows,
         "ratios": {
             "limit": ratio(last["end_to_end"]["p50_ms"], last["one_row"]["p50_ms"]),
-            "growth": ratio(last["end_to_end"]["p50_ms"], rows[0]["end_to_end"]["p50_ms"]),
+            **growth([row["end_to_end"]["p50_ms"] for row in rows]),
         },
     }
 
@@ -78,8 +79,21 @@ def _row(
         "end_to_end": spread(done["taken"]),
         "in_the_database": spread(_times(lambda n: connection.execute(
             STATEMENT, [account, lists[n % len(lists)]]).fetchall(), len(values))),
+        **_explained(connection, account, lists),
         "one_row": spread(_times(lambda _: connection.execute(
             "SELECT ref FROM amazon_order WHERE account_id = %s AND ref = %s", one).fetchone(), len(values))),
+    }  # fmt: skip
+
+
+def _explained(connection: Connection, account: int, lists: Sequence[Sequence[bytes]]) -> dict[str, float]:
+    """How long the database planned that statement over all partitions, and how long it then looked. Medians."""
+    told = []
+    for indexes in lists:
+        row = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {STATEMENT}", [account, indexes]).fetchone()
+        told.append(row[0][0] if row is not None else {})
+    return {
+        f"{name}_ms": round(statistics.median(each[f"{name.capitalize()} Time"] for each in told), 3)
+        for name in ("planning", "execution")
     }  # fmt: skip
 
 
