@@ -13,8 +13,19 @@ from strongroom.command import bench_words, progress
 from strongroom.command.drill import a_rehearsal
 from strongroom.command.installed import show, tell
 from strongroom.installation.problems import CannotStart
-from strongroom.rehearsal import benches
-from strongroom.rehearsal.benches import figures
+from strongroom.rehearsal.benches import (
+    figures,
+    forget,
+    journal,
+    pages,
+    receipt,
+    reveal,
+    scan,
+    seal,
+    search,
+    wall,
+)  # fmt: skip
+from strongroom.rehearsal.benches.house import a_house
 from strongroom.rehearsal.installation import Rehearsal
 
 
@@ -38,12 +49,12 @@ def add(commands: Any) -> None:
         one.add_argument("--pg-bindir", type=Path, help="bin folder of another PostgreSQL, 15 to 18")
         one.add_argument("--json", action="store_true")
         one.set_defaults(run=_run, bench=name)
-    wall = names.add_parser("wall", help="the wall and the sweeper over many rows, in a rehearsal of its own")
-    wall.add_argument("--orders", type=int, default=1_000_000)
-    wall.add_argument("--obligations", type=int, default=50_000, help="open deadlines")
-    wall.add_argument("--runs", type=int, default=1_000_000, help="runs of checks")
-    wall.add_argument("--json", action="store_true")
-    wall.set_defaults(run=_wall)
+    one = names.add_parser("wall", help="the wall and the sweeper over many rows, in a rehearsal of its own")
+    one.add_argument("--orders", type=int, default=1_000_000)
+    one.add_argument("--obligations", type=int, default=50_000, help="open deadlines")
+    one.add_argument("--runs", type=int, default=1_000_000, help="runs of checks")
+    one.add_argument("--json", action="store_true")
+    one.set_defaults(run=_wall)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -68,35 +79,35 @@ def _in_a_house(bench: Callable[..., dict[str, Any]]) -> Callable[[argparse.Name
 
 def _pages(options: argparse.Namespace, sizes: list[int]) -> dict[str, Any]:
     with a_rehearsal(options) as rehearsal:
-        return benches.pages.run(rehearsal, sizes=sizes, say=progress.tell, through=progress.through)
+        return pages.run(rehearsal, sizes=sizes, say=progress.tell, through=progress.through)
 
 
 BENCHES: Final[Mapping[str, _Bench]] = {
     "seal": _Bench(
         "fresh key, AES-256-GCM, wrap; one core, beside Tink, aws-encryption-sdk and Fernet", "20000", "parts",
-        lambda _, sizes: benches.seal.run(sizes=sizes, through=progress.through),
+        lambda _, sizes: seal.run(sizes=sizes, through=progress.through),
     ),
     "receipt": _Bench(
         "from typed records to durable sealed orders, beside COPY, encrypted fields and pgcrypto", "1000,10000",
-        "orders", _in_a_house(benches.receipt.run),
+        "orders", _in_a_house(receipt.run),
     ),
     "reveal": _Bench(
         "eight clients that open, beside as many bare durable commits", "2000", "reveals",
-        _in_a_house(benches.reveal.run),
+        _in_a_house(reveal.run),
     ),
     "forget": _Bench(
         "a day's key destroyed, beside DELETE and VACUUM of its rows", "1000,10000", "orders of a day",
-        _in_a_house(benches.forget.run), ("erase",),
+        _in_a_house(forget.run), ("erase",),
     ),
     "search": _Bench(
-        "a customer by e-mail, in the database and end to end", "20000", "orders", _in_a_house(benches.search.run)
+        "a customer by e-mail, in the database and end to end", "20000", "orders", _in_a_house(search.run)
     ),
     "journal": _Bench(
-        "leaves appended durably in batches, and verified", "100000", "leaves", _in_a_house(benches.journal.run)
+        "leaves appended durably in batches, and verified", "100000", "leaves", _in_a_house(journal.run)
     ),
     "scan": _Bench(
         "all needles at once over plain and compressed bytes, beside bytes.find and grep -F", "50",
-        "megabytes of each kind", lambda _, sizes: benches.scan.run(sizes=sizes, through=progress.through),
+        "megabytes of each kind", lambda _, sizes: scan.run(sizes=sizes, through=progress.through),
     ),
     "pages": _Bench("the main pages over many orders", "100000", "orders", _pages),
 }  # fmt: skip
@@ -110,7 +121,7 @@ def _a_house(options: argparse.Namespace) -> Iterator[Rehearsal]:
         raise CannotStart(f"{folder} is not empty.", "A bench starts from an empty folder; name another with --data.")
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with benches.house.a_house(folder, pg_bindir=options.pg_bindir) as house:
+        with a_house(folder, pg_bindir=options.pg_bindir) as house:
             yield house
     finally:
         if options.data is None:
@@ -119,8 +130,6 @@ def _a_house(options: argparse.Namespace) -> Iterator[Rehearsal]:
 
 def _wall(options: argparse.Namespace) -> int:
     with a_rehearsal(options) as rehearsal:
-        data = benches.wall.run(
-            rehearsal, orders=options.orders, obligations=options.obligations, runs=options.runs, say=tell
-        )
+        data = wall.run(rehearsal, orders=options.orders, obligations=options.obligations, runs=options.runs, say=tell)
     show(data | figures.machine(), bench_words.wall(data), as_json=options.json)
     return 0

@@ -18,8 +18,10 @@ def words(name: str, data: Mapping[str, Any]) -> str:
     for kind in ("steps", "waits"):
         shares = data.get("profile", {}).get(kind, {})
         lines += [f"{share:7.1%}  {what}" for what, share in shares.items() if share >= 0.005]
-    lines.append(f"{name}, ours / theirs:")
-    lines += [f"  {peer:20} {_said(peer, value)}" for peer, value in data["ratios"].items()]
+    lines.append(f"{name}, times as fast as:")
+    lines += [f"  {peer:20} {_said(peer, value)}" for peer, value in data["ratios"].items() if peer != "growth"]
+    if "growth" in data["ratios"]:
+        lines.append(f"cost of each at the largest size, by that at the smallest: {data['ratios']['growth']}")
     return "\n".join([*lines, f"{data['machine']}; commit {data['commit'] or 'unknown'}"])
 
 

@@ -33,7 +33,6 @@ def run(rehearsal: Rehearsal, *, sizes: Sequence[int], through: Through = silent
         "rows": rows,
         "ratios": {
             "limit": ratio(last["appended_per_second"], last["flushed_per_second"]),
-            "verify / append": ratio(last["verified_per_second"], last["appended_per_second"]),
         },
     }
 
