@@ -9,6 +9,7 @@ import pytest
 from strongroom.formats.leaf import Kind
 from strongroom.installation import database_roles
 from strongroom.policy.least_privilege.roles import FOR_PEOPLE, ROLES, Role
+from strongroom.rehearsal.benches import pages as bench
 from strongroom.rehearsal.browser import Browser
 from strongroom.rehearsal.installation import Rehearsal
 from tests.journeys.conftest import Doors
@@ -203,3 +204,9 @@ def _serves(supervisor: Any, support: Browser) -> bool:
         return support.reveal(support.orders()[0]).status_code == 200
     except Exception:  # noqa: BLE001 - whatever a killed server does to a connection
         return False
+
+
+def test_a_bench_times_each_of_the_main_pages(inside: Doors) -> None:
+    timed = bench.timed(inside("manager"), rounds=2)
+    assert set(timed) == set(bench.PAGES) >= {"wall", "one order", "all orders"}
+    assert all(0 < times["p50_ms"] <= times["p95_ms"] for times in timed.values())

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from strongroom.application.despatch.reads import by_code
 from strongroom.application.despatch.rules import ScanKind, read_scan
@@ -85,13 +85,25 @@ def by_number(number: str) -> Order | None:
 
 
 def counts(accounts: Sequence[int]) -> dict[str, int]:
-    """How many orders each filter holds."""
-    return {name: Order.objects.filter(which, account_id__in=accounts).count() for name, (_, which) in FILTERS.items()}
+    """How many orders each filter holds, counted in one pass."""
+    wanted = {name: Count("ref", filter=which or None) for name, (_, which) in FILTERS.items()}
+    found: dict[str, int] = Order.objects.filter(account_id__in=accounts).aggregate(**wanted)
+    return found
 
 
 def held_parts(order: Order) -> list[SealedPart]:
     """The parts of an order that can still be opened, by part."""
     return list(SealedPart.objects.filter(account_id=order.account_id, order_ref=order.ref).order_by("part"))
+
+
+def deaths(orders: Sequence[Order]) -> dict[uuid.UUID, datetime]:
+    """When each of these orders can no longer be opened, where it still can, in one query for a page of them."""
+    days: dict[uuid.UUID, datetime] = {}
+    accounts, refs = {order.account_id for order in orders}, [order.ref for order in orders]
+    for part in SealedPart.objects.filter(account_id__in=accounts, order_ref__in=refs):
+        dies = rules.dies_at(part.day)
+        days[part.order_ref] = max(dies, days.get(part.order_ref, dies))
+    return days
 
 
 def dies_at(parts: list[SealedPart]) -> datetime | None:

@@ -76,10 +76,13 @@ def find_person(request: HttpRequest) -> HttpResponse:
 
 def _orders(request: HttpRequest, chosen: str, *, missed: bool = False, status: int = 200) -> HttpResponse:
     accounts = accounts_for(_person(request))
-    page = Paginator(reads.orders(chosen, accounts), 50).get_page(request.GET.get("page"))
     counts = reads.counts(accounts)
+    paginator = Paginator(reads.orders(chosen, accounts), 50)
+    paginator.count = counts.get(chosen, counts["to-ship"])  # counted already
+    page = paginator.get_page(request.GET.get("page"))
     tally = [(name, words, counts[name], name == chosen) for name, (words, _) in reads.FILTERS.items()]
-    rows = [(order, reads.dies_at(reads.held_parts(order))) for order in page]
+    deaths = reads.deaths(list(page))
+    rows = [(order, deaths.get(order.ref)) for order in page]
     shown = {"page": page, "rows": rows, "tally": tally, "chosen": chosen, "counts": counts, "missed": missed}
     return render(request, "lookup/orders.html", shown, status=status)
 
