@@ -31,24 +31,29 @@ from strongroom.rehearsal.installation import Rehearsal
 
 @dataclass(frozen=True)
 class _Bench:
-    """One bench: what it is, the sizes that it takes unless told others, and what they count."""
+    """One bench: what it is, the sizes that it takes unless told others, and what they count.
+
+    `in_a_house`: it makes database and broker of its own, of any PostgreSQL.
+    """
 
     help: str
     sizes: str
     unit: str
     run: Callable[[argparse.Namespace, list[int]], dict[str, Any]]
-    aliases: tuple[str, ...] = ()
+    in_a_house: bool = True
 
 
 def add(commands: Any) -> None:
     parser = commands.add_parser("bench", help="seal, receipt, reveal, forget, search, journal, scan, pages, wall")
     names = parser.add_subparsers(dest="name", required=True)
-    for name, bench in BENCHES.items():
-        one = names.add_parser(name, help=bench.help, aliases=bench.aliases)
+    for name in (*BENCHES, *ALSO):
+        bench = BENCHES[ALSO.get(name, name)]
+        one = names.add_parser(name, help=bench.help)
         one.add_argument("--sizes", default=bench.sizes, help=f"how many {bench.unit}, several by commas")
-        one.add_argument("--pg-bindir", type=Path, help="bin folder of another PostgreSQL, 15 to 18")
+        if bench.in_a_house:
+            one.add_argument("--pg-bindir", type=Path, help="bin folder of another PostgreSQL, 15 to 18")
         one.add_argument("--json", action="store_true")
-        one.set_defaults(run=_run, bench=name)
+        one.set_defaults(run=_run, bench=ALSO.get(name, name))
     one = names.add_parser("wall", help="the wall and the sweeper over many rows, in a rehearsal of its own")
     one.add_argument("--orders", type=int, default=1_000_000)
     one.add_argument("--obligations", type=int, default=50_000, help="open deadlines")
@@ -85,7 +90,7 @@ def _pages(options: argparse.Namespace, sizes: list[int]) -> dict[str, Any]:
 BENCHES: Final[Mapping[str, _Bench]] = {
     "seal": _Bench(
         "fresh key, AES-256-GCM, wrap; one core, beside Tink, aws-encryption-sdk and Fernet", "20000", "parts",
-        lambda _, sizes: seal.run(sizes=sizes, through=progress.through),
+        lambda _, sizes: seal.run(sizes=sizes, through=progress.through), in_a_house=False,
     ),
     "receipt": _Bench(
         "from typed records to durable sealed orders, beside COPY, encrypted fields and pgcrypto", "1000,10000",
@@ -97,7 +102,7 @@ BENCHES: Final[Mapping[str, _Bench]] = {
     ),
     "forget": _Bench(
         "a day's key destroyed, beside DELETE and VACUUM of its rows", "1000,10000", "orders of a day",
-        _in_a_house(forget.run), ("erase",),
+        _in_a_house(forget.run),
     ),
     "search": _Bench(
         "a customer by e-mail, in the database and end to end", "20000", "orders", _in_a_house(search.run)
@@ -107,10 +112,14 @@ BENCHES: Final[Mapping[str, _Bench]] = {
     ),
     "scan": _Bench(
         "all needles at once over plain and compressed bytes, beside bytes.find and grep -F", "50",
-        "megabytes of each kind", lambda _, sizes: scan.run(sizes=sizes, through=progress.through),
+        "megabytes of each kind", lambda _, sizes: scan.run(sizes=sizes, through=progress.through), in_a_house=False,
     ),
-    "pages": _Bench("the main pages over many orders", "100000", "orders", _pages),
+    "pages": _Bench("the main pages over many orders", "100000", "orders", _pages, in_a_house=False),
 }  # fmt: skip
+
+
+ALSO: Final = {"erase": "forget"}
+"""Another name of a bench."""
 
 
 @contextmanager
@@ -131,5 +140,6 @@ def _a_house(options: argparse.Namespace) -> Iterator[Rehearsal]:
 def _wall(options: argparse.Namespace) -> int:
     with a_rehearsal(options) as rehearsal:
         data = wall.run(rehearsal, orders=options.orders, obligations=options.obligations, runs=options.runs, say=tell)
-    show(data | figures.machine(), bench_words.wall(data), as_json=options.json)
+    data |= figures.machine()
+    show(data, bench_words.wall(data), as_json=options.json)
     return 0

@@ -22,7 +22,7 @@ def words(name: str, data: Mapping[str, Any]) -> str:
     lines += [f"  {peer:20} {_said(peer, value)}" for peer, value in data["ratios"].items() if peer != "growth"]
     if "growth" in data["ratios"]:
         lines.append(f"cost of each at the largest size, by that at the smallest: {data['ratios']['growth']}")
-    return "\n".join([*lines, f"{data['machine']}; commit {data['commit'] or 'unknown'}"])
+    return "\n".join([*lines, _where(data)])
 
 
 def wall(data: Mapping[str, Any]) -> str:
@@ -33,7 +33,12 @@ def wall(data: Mapping[str, Any]) -> str:
         f"sweep    {sweep['quiet_ms']} ms with nothing due; {sweep['all_passed_ms']} ms for {sweep['passed']:,}",
         f"limit    {sweep['limit_ms']} ms to read all deadlines in the database",
         f"limit    {data['limit_ms']} ms for the wall's rows alone; wall / limit: {data['ratios']['wall / limit']}",
+        _where(data),
     ])  # fmt: skip
+
+
+def _where(data: Mapping[str, Any]) -> str:
+    return f"{data['machine']}; commit {data['commit'] or 'unknown'}"
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
