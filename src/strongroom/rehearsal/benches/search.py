@@ -50,7 +50,7 @@ def run(
             held += 1
             connection.execute("VACUUM ANALYZE")
             wanted = [dice.randrange(held - 1 - days * more, held) for _ in range(searches)]
-            rows.append(_row(connection, web, account, (held, kept[1:], wanted)))
+            rows.append(_row(connection, web, account, (held, kept[1:] or kept, wanted)))
     last = rows[-1]
     return {
         "rows": rows,
