@@ -4,6 +4,7 @@ Every order is sealed by the broker and written by `seal_rows`. The peer's table
 indexes and nothing else, which spares its VACUUM all other days' rows. The clock is moved past the key's death.
 """
 
+import os
 import statistics
 import time
 from collections.abc import Sequence
@@ -90,7 +91,8 @@ def _delete_and_vacuum(connection: Connection, account: int, day: str) -> float:
     connection.execute(f"VACUUM {SCRATCH}.sealed")
     taken = time.perf_counter() - began
     connection.execute(f"DROP TABLE {SCRATCH}.sealed")
-    connection.execute("CHECKPOINT")  # what it left to be written is none of the next one's time
+    connection.execute("CHECKPOINT")
+    os.sync()  # what it left to be written is none of the next one's time
     return taken
 
 
