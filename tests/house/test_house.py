@@ -54,7 +54,10 @@ def test_functions_stay_short() -> None:
 
 def test_broad_excepts_stand_in_named_places_only() -> None:
     found = [where(p) for p in SOURCES if re.search(r"except (Exception|BaseException)\b", p.read_text())]
-    assert found == ["policy/obligations/runner.py"]  # a check that fails to look must not look like one that passed
+    assert sorted(found) == [
+        "policy/obligations/runner.py",  # a check that fails to look must not look like one that passed
+        "rehearsal/sabotage/drill.py",  # nor a break that fails like a promise that was seen broken
+    ]
 
 
 def test_tracked_files_name_no_machine_path_and_no_registry() -> None:

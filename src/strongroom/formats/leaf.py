@@ -241,12 +241,12 @@ PURPOSE_AT: Final = 81
 
 _HEADER = struct.Struct(">B16sHBQq16s16s")
 HEADER_BYTES: Final = _HEADER.size
+"""What an entry and its leaf begin with, the same bytes in both."""
 PUBLIC: Final = frozenset(fact for fact in Fact if fact.public)
 # By number. Reading a journal asks these for each leaf, and an enum answers far slower than a table.
 _KINDS: Final = {int(kind): kind for kind in Kind}
 _OUTCOMES: Final = {int(outcome): outcome for outcome in Outcome}
 _FACTS: Final = {int(fact): fact for fact in Fact}
-"""What an entry and its leaf begin with, the same bytes in both."""
 
 
 @dataclass(frozen=True)
