@@ -101,6 +101,17 @@ def test_socket_and_count_outlive_the_brokers_rebirth(broker: Broker) -> None:
     assert strangers(broker) == 2
 
 
+def test_whoever_never_stops_asking_does_not_keep_a_dead_keys_bytes_alive(broker: Broker) -> None:
+    assert broker.process is not None
+    of_it = Path(f"/proc/{broker.process.pid}/cmdline")
+    broker.seal(order=ORDER, **WHO)
+    broker.clock.step(29 * DAY)
+    until = time.monotonic() + 20
+    while b"--resume-fd" not in of_it.read_bytes():
+        assert time.monotonic() < until, "it was kept from its rebirth"
+        assert ask(broker, Verb.TIME).status is Status.OK
+
+
 @pytest.mark.parametrize(
     ("peers", "words"),
     [

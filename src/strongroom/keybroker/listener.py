@@ -3,10 +3,12 @@
 One thread. A peer that is slow, silent or sends nonsense holds up nobody: its bytes wait in its own buffer.
 """
 
+import math
 import os
 import selectors
 import socket
 import struct
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +21,8 @@ from strongroom.keybroker.asking import Asker
 
 TICK: Final = 0.2
 """Seconds between looks at the time when nobody asks."""
+REBORN_WITHIN: Final = 2.0
+"""Seconds that a dead key's bytes may lie in this process's memory while others keep it busy."""
 MOST_CONNECTIONS: Final = 128
 """Of one peer."""
 MOST_HALF: Final = 64 << 20
@@ -80,12 +84,17 @@ class Listener:
         self._selector.register(server, selectors.EVENT_READ, lambda _: self._accepted(server, uids))
 
     def serve(self) -> None:
-        """Answer until `stop` is called or a tick says that the process wants to be reborn."""
+        """Answer until `stop` is called or a tick says that the process wants to be reborn.
+
+        Then the next idle moment ends it, or `REBORN_WITHIN` where none comes: whoever is cut off asks again.
+        """
+        wanted = math.inf
         while not self._stopping:
             ready = self._selector.select(TICK)
-            reborn = self._tick()
-            if reborn and not ready:
-                return
+            if self._tick():
+                wanted = min(wanted, time.monotonic())
+                if not ready or time.monotonic() - wanted >= REBORN_WITHIN:
+                    return
             for key, events in ready:
                 key.data(events)
 
