@@ -13,7 +13,7 @@ from typing import Final
 from django.db import transaction
 from django.db.models import F, Q
 
-from strongroom.application.receipt import rules
+from strongroom.application.receipt import rows, rules
 from strongroom.application.receipt.rules import Known
 from strongroom.formats.broker import ToSeal
 from strongroom.formats.leaf import Actor, Fact, Kind
@@ -106,15 +106,16 @@ def _keep(*, account: int, records: Sequence[OrderRecord], call: uuid.UUID, done
         bytes(order.order_hash): order
         for order in Order.objects.select_for_update().filter(account_id=account, order_hash__in=hashes).order_by("ref")
     }
-    now, kept, new = definitions.now(), {}, []
+    now, kept, new, news = definitions.now(), {}, [], []
     for record, hash_ in zip(records, hashes, strict=True):
         order = held.get(hash_)
         if order is None:
             order = _new_order(account, record, hash_, version, now)
             new.append((order, record))
         elif rules.is_news(known=_known(order), updated_at=record.updated):
-            _change(order, record, call, now)
+            news.append((order, record))
         kept[record.order_id] = order
+    _change(news, call, now)
     _insert(new, call, now)
     done.seen += len(records)
     done.new += len(new)
@@ -162,15 +163,19 @@ def _places(new: Sequence[tuple[Order, OrderRecord]]) -> dict[str | None, str]:
     return dict(Stock.objects.filter(account_id=accounts.pop(), sku__in=skus).values_list("sku", "warehouse"))
 
 
-def _change(order: Order, record: OrderRecord, call: uuid.UUID, now: datetime) -> None:
-    before = _known(order)
-    changed = record.updated > order.updated_at
-    _set_state(order, record, before, call, now)
-    order.save()
-    _journal_end(order, before)
-    if changed and order.erased_at is None:
-        OrderItem.objects.filter(account_id=order.account_id, order_ref=order.ref).delete()
-        OrderItem.objects.bulk_create(_items(order, record))
+def _change(news: Sequence[tuple[Order, OrderRecord]], call: uuid.UUID, now: datetime) -> None:
+    """What Amazon says now of orders that are known; their lines only where it changed them since."""
+    before = [_known(order) for order, _ in news]
+    changed = [(o, record) for o, record in news if record.updated > o.updated_at and o.erased_at is None]
+    for (order, record), known in zip(news, before, strict=True):
+        _set_state(order, record, known, call, now)
+    rows.change([order for order, _ in news], rows.STATE)
+    for (order, _), known in zip(news, before, strict=True):
+        _journal_end(order, known)
+    if changed:
+        account, refs = changed[0][0].account_id, [order.ref for order, _ in changed]
+        OrderItem.objects.filter(account_id=account, order_ref__in=refs).delete()
+        OrderItem.objects.bulk_create([item for order, record in changed for item in _items(order, record)])
 
 
 def _set_state(order: Order, record: OrderRecord, known: Known | None, call: uuid.UUID, now: datetime) -> None:
@@ -261,15 +266,14 @@ def _seal_page(*, account: int, page: Page, done: Received) -> None:
         parts = [part for order, record in due for part in _parts(order, record)]
         if parts:
             sealed, keys = broker.seal(account=account, by=Actor.RECEIPT.reference, parts=parts)
-            rows = [
+            written = [
                 Written(uuid.UUID(bytes=part.order), part.part, part.write, done_)
                 for part, done_ in zip(parts, sealed, strict=True)
             ]
             know_keys(account=account, keys=keys)
-            done.sealed += write_rows(account=account, rows=rows)
+            done.sealed += write_rows(account=account, rows=written)
             promise_to_forget(account=account, keys=keys)
-        for order, record in due:
-            _mark_sealed(order, record, done)
+        _mark_sealed(due, done)
 
 
 def _is_due(order: Order, record: OrderRecord) -> bool:
@@ -288,17 +292,14 @@ def _parts(order: Order, record: OrderRecord) -> list[ToSeal]:
     return [to_seal(order=order.ref, part=part, fields=dict(fields)) for part, fields in groups if fields]
 
 
-def _mark_sealed(order: Order, record: OrderRecord, done: Received) -> None:
-    absent = record.recipient_absent
-    Order.objects.filter(account_id=order.account_id, ref=order.ref).update(
-        sealed_version=None if absent else record.updated,
-        asked_at=definitions.now(),
-        data_absent=absent,
-        country=record.country,
-    )
-    if absent:
-        done.absent += 1
-        if not order.data_absent:
+def _mark_sealed(due: Sequence[tuple[Order, OrderRecord]], done: Received) -> None:
+    now = definitions.now()
+    for order, record in due:
+        absent, was_absent = record.recipient_absent, order.data_absent
+        order.sealed_version = None if absent else record.updated
+        order.asked_at, order.data_absent, order.country = now, absent, record.country
+        done.absent += absent
+        if absent and not was_absent:
             journal.record(
                 Kind.PERSONAL_DATA_ABSENT,
                 by=Actor.RECEIPT.reference,
@@ -306,6 +307,7 @@ def _mark_sealed(order: Order, record: OrderRecord, done: Received) -> None:
                 subject=order.ref.bytes,
                 facts={Fact.CALL: order.call.bytes},
             )
+    rows.change([order for order, _ in due], rows.SEALED)
 
 
 def _ask_again(*, account: int, client: Client, done: Received) -> None:
