@@ -110,8 +110,8 @@ def test_passwords_are_masked_and_may_be_pasted(cast: Cast, web: None) -> None:
     who = Somebody("packer")
     sign_in(who)
     change = words(get(who.browser, "/me/password"))
-    fields = re.findall(r'<input[^>]*name="(?:password|again)"[^>]*>', sign_in_page + change)
-    assert len(fields) == 3
+    fields = re.findall(r'<input[^>]*name="(?:present|password|again)"[^>]*>', sign_in_page + change)
+    assert len(fields) == 4
     for field in fields:
         assert 'type="password"' in field
         assert re.search(r'autocomplete="(current|new)-password"', field)

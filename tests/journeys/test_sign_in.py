@@ -222,12 +222,20 @@ def test_a_session_is_ended_from_elsewhere(office: Office, inside: Doors) -> Non
 def test_weak_and_old_passwords_are_refused_in_words(office: Office, inside: Doors) -> None:
     new = office.invite(inside)
     page = new.browser.get(new.link)
-    for weak, words in (("short", "12 characters"), ("allsmallletters", "a capital"), ("Newcomer-12345!", "your name")):
+    for weak, words in (
+        ("short", "12 characters"),
+        ("allsmallletters", "a capital"),
+        ("Newcomer-12345!", "your name"),
+        ("Password1234!", "tried first"),
+    ):
         said = new.browser.post(new.link, page, password=weak, again=weak)
         assert words in said.text, weak
     new.join()
+    present = PASSWORD
     for chosen, is_new in ((PASSWORD, False), ("Meadow-Gate-31!", True), (PASSWORD, False)):
-        answer = new.browser.post("/me/password", new.browser.get("/me/password"), password=chosen, again=chosen)
+        said = {"present": present, "password": chosen, "again": chosen}
+        answer = new.browser.post("/me/password", new.browser.get("/me/password"), **said)
+        present = chosen if is_new else present
         assert (answer.url.path == "/me") if is_new else ("yours before" in answer.text)
 
 

@@ -234,7 +234,7 @@ def test_a_password_older_than_a_year_leads_nowhere_but_to_a_new_one(house: Hous
     for path in ("/worklist/", "/pack", "/me", "/"):
         assert get(packer.browser, path).headers["location"] == "/me/password", path
     new = "Meadow-Gate-31!"
-    assert post(packer.browser, "/me/password", password=new, again=new).status_code == 302
+    assert post(packer.browser, "/me/password", present=PASSWORD, password=new, again=new).status_code == 302
     assert get(packer.browser, "/worklist/").status_code == 200
 
 

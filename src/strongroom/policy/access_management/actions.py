@@ -33,6 +33,7 @@ from strongroom.policy.least_privilege.gate import require
 from strongroom.policy.least_privilege.models import Person
 from strongroom.policy.least_privilege.roles import Role
 from strongroom.policy.logging_and_monitoring import journal
+from strongroom.policy.logging_and_monitoring.models import Installation, SellingAccount
 
 LINK_LIVES: Final = timedelta(minutes=15)
 ENROL_WITHIN: Final = timedelta(minutes=15)
@@ -99,11 +100,33 @@ def must_change_password(person: Person) -> bool:
     return person.has_usable_password() and (set_at is None or wall_now() - set_at > terms.span("password_lives"))
 
 
+def check_present_password(*, person: Person, said: Secret, address: str) -> None:
+    """Who changes their password says the present one; a wrong one is counted as at the door, and may lock (AM-8).
+
+    Nothing to say for somebody without one. Raises `Refused`.
+    """
+    if not person.has_usable_password():
+        return
+    lockout.count_place(address)
+    with lockout.one_try(person):
+        if not person.check_password(said.text()):
+            raise Refused("AM-8", "This is not your present password. Nothing was changed.")
+    lockout.take_back(person)
+    lockout.take_back_place(address)
+
+
+def why_refused(password: Secret, *, name: str, email: str) -> str | None:
+    """Why this is no password for somebody of this name and address, here (AZ-2); `None` where it may be one."""
+    company = Installation.objects.filter(id=1).values_list("company", flat=True)
+    names = [*company, *SellingAccount.objects.filter(id__gt=0).values_list("name", flat=True)]
+    shortest = terms.count("password_length")
+    return why_too_weak(password.text(), f"{name} {email}".casefold(), shortest=shortest, names=names)
+
+
 @transaction.atomic
 def change_password(*, person: Person, password: Secret, by: Person | None = None) -> None:
     """A new password: strong, nothing of the name, none of the last (AZ-2). Raises `Refused` with what is wrong."""
-    who, shortest = f"{person.name} {person.email}".casefold(), terms.count("password_length")
-    why = why_too_weak(password.text(), who, shortest=shortest)
+    why = why_refused(password, name=person.name, email=person.email)
     if why is not None:
         raise Refused("AZ-2", why)
     remembered = terms.count("passwords_remembered")

@@ -6,9 +6,11 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 
+from strongroom.formats.secret import Secret
+from strongroom.policy.access_management.actions import why_refused
 from strongroom.policy.access_management.devices import KINDS
 from strongroom.policy.access_management.lockout import UnlockReason
-from strongroom.policy.access_management.passwords import asked_of, why_too_weak
+from strongroom.policy.access_management.passwords import asked_of
 from strongroom.policy.clauses import terms
 from strongroom.policy.least_privilege.models import EndReason, Reason
 from strongroom.policy.least_privilege.roles import FOR_PEOPLE, ROLES, Role
@@ -67,8 +69,8 @@ class FirstAdministratorForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        password, who = data.get("password", ""), f"{data.get('name', '')} {data.get('email', '')}".casefold()
-        if password and (problem := why_too_weak(password, who, shortest=terms.count("password_length"))):
+        password, whose = data.get("password", ""), {field: data.get(field, "") for field in ("name", "email")}
+        if password and (problem := why_refused(Secret(password), **whose)):
             self.add_error("password", problem)
         if password and password != data.get("again"):
             self.add_error("again", "The two passwords differ.")
@@ -98,6 +100,21 @@ class PasswordForm(forms.Form):
         if data.get("password") and data["password"] != data.get("again"):
             self.add_error("again", "The two passwords differ.")
         return data
+
+
+class ChangeForm(PasswordForm):
+    """A new password, twice, after the present one; whoever has none is not asked for it."""
+
+    present = forms.CharField(
+        label="Your present password", strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )  # fmt: skip
+    field_order = ("present", "password", "again")
+
+    def __init__(self, data: Any = None, *, has_one: bool = True) -> None:
+        super().__init__(data)
+        if not has_one:
+            del self.fields["present"]
 
 
 class InviteForm(forms.Form):

@@ -14,12 +14,12 @@ from strongroom.formats.secret import Secret
 from strongroom.policy.access_management import actions, command_tokens, factors, leavers, lockout, sessions
 from strongroom.policy.access_management.factors import TYPES, FactorKind
 from strongroom.policy.access_management.forms import (
+    ChangeForm,
     EndForm,
     GrantForm,
     InviteForm,
     LeaveForm,
     PasskeyForm,
-    PasswordForm,
     UnlockForm,
 )
 from strongroom.policy.access_management.models import SignedIn
@@ -200,12 +200,15 @@ def command_token(request: HttpRequest) -> HttpResponse:
 @permission(Permission.SIGNED_IN)
 @require_http_methods(["GET", "POST"])
 def password(request: HttpRequest) -> HttpResponse:
-    person, form, problem = _me(request), PasswordForm(request.POST or None), None
+    person, problem = _me(request), None
+    form = ChangeForm(request.POST or None, has_one=person.has_usable_password())
     if not sessions.is_recent(request):
         return redirect("/step-up?next=/me/password")
     if request.method == "POST" and form.is_valid():
+        data, address = form.cleaned_data, str(request.META.get("REMOTE_ADDR", ""))
         try:
-            actions.change_password(person=person, password=Secret(form.cleaned_data["password"]))
+            actions.check_present_password(person=person, said=Secret(data.get("present", "")), address=address)
+            actions.change_password(person=person, password=Secret(data["password"]))
         except Refused as refused:
             problem = refused.sentence
         else:
