@@ -3,11 +3,17 @@
 import io
 import logging
 import re
+import subprocess
+import sys
 from http.cookies import Morsel
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from strongroom.installation import commands
+from strongroom.installation.configuration import load
+from strongroom.installation.folders import Folders
 from tests.attacks.cast import Cast, sign_in
 from tests.policy.people import PASSWORD, WRONG, Somebody, browser, get, post, words
 
@@ -44,6 +50,18 @@ def test_every_kind_of_answer_carries_the_headers(cast: Cast, web: None, path: s
                 or "charset" in answer.headers["content-type"]
                 or not answer.headers["content-type"].startswith("text/html")
             )
+
+
+def test_hosts_below_are_spoken_for_where_the_company_says_so(cast: Cast, web: None, folder: Path) -> None:
+    """From the line in the configuration to the header, by way of what the website's process is told."""
+    configuration = folder / "strongroom.toml"
+    for line, header in (("true", "max-age=31536000; includeSubDomains"), ("false", "max-age=31536000")):
+        configuration.write_text(f"[web]\nhsts_subdomains = {line}\n")
+        told = commands.told(Folders(folder), commands.LIVE, load(configuration), "web")
+        ask = "import django; django.setup(); from strongroom.website.middleware import encrypted_only as said; print(said())"
+        named = {name: told[name] for name in ("DJANGO_SETTINGS_MODULE", "STRONGROOM_HSTS")}
+        ran = subprocess.run([sys.executable, "-c", ask], env=named, capture_output=True, text=True, check=True)
+        assert ran.stdout.strip() == header
 
 
 def test_the_content_policy_names_nothing_but_ourselves(cast: Cast, web: None) -> None:

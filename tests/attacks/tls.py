@@ -18,17 +18,17 @@ from strongroom.installation.certificates import ensure
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
-START = "import sys; from strongroom.website.serve import main; sys.exit(main(sys.argv[1:], 'tests.attacks.smallest:application'))"
+START = "import sys; from strongroom.website.serve import main; sys.exit(main(sys.argv[2:], sys.argv[1]))"
 
 
 @contextmanager
-def serving() -> Iterator[tuple[int, Path]]:
+def serving(application: str = "tests.attacks.smallest:application") -> Iterator[tuple[int, Path]]:
     """granian as `website/serve.py` starts it, with a certificate of an authority of ours; its port, and the authority."""
     made = Path(tempfile.mkdtemp(prefix="sr-"))
     ca, certificate, key = ensure(made, ("localhost", "127.0.0.1"))
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-c", START, "--port", str(port), "--certificate", str(certificate), "--key", str(key)],
+        [sys.executable, "-c", START, application, "--port", str(port), "--certificate", str(certificate), "--key", str(key)],
         cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:

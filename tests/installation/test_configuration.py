@@ -41,7 +41,7 @@ def test_an_empty_folder_is_configured(folder: Path) -> None:
         ("[marketplce]\n", "line 1: unknown section marketplce. Did you mean marketplace"),
         ("# ours\n[web]\nprot = 1\n", r"line 3: unknown \[web\] setting prot. Did you mean port"),
         ('[company]\nname = "x"\n[web]\nname = "x"\n', "line 4: unknown .* Did you mean names"),
-        ("[web]\nzzz = 1\n", "Known are listen, names, port"), ('[web]\nport = "x"\n', "line 2.* must be a number"),
+        ("[web]\nzzz = 1\n", "Known are hsts_subdomains, listen, names, port"), ('[web]\nport = "x"\n', "line 2.* must be a number"),
         ("[web]\nport = true\n", "must be a number"), ('[web]\nnames = "x"\n', "must be a list of texts"),
         ("[web]\nnames = [1]\n", "must be a list of texts"), ("[web]\nnames = []\n", "names is empty"),
         ("[web]\nport = 0\n", "port 0 is none"), ("[database]\nport = 70000\n", "port 70000 is none"),
@@ -97,12 +97,23 @@ def test_the_environment_wins_and_its_origin_is_told(folder: Path, monkeypatch: 
     assert (found.origin("web.listen"), found.origin("company.name")) == ("strongroom.toml", "default")
 
 
+def test_what_is_true_or_false_is_said_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(folder / "strongroom.toml").web.hsts_subdomains is False
+    assert load(write(folder, "[web]\nhsts_subdomains = true\n")).web.hsts_subdomains is True
+    for wrong in ("1", '"true"'):
+        with pytest.raises(CannotStart, match="must be true or false"):
+            load(write(folder, f"[web]\nhsts_subdomains = {wrong}\n"))
+    monkeypatch.setenv("STRONGROOM_WEB_HSTS_SUBDOMAINS", "true")
+    assert load(write(folder, "[web]\n")).web.hsts_subdomains is True
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "words"),
     [
         ("STRONGROOM_WEB_PROT", "1", "STRONGROOM_WEB_PROT is no setting. Did you mean STRONGROOM_WEB_PORT"),
         ("STRONGROOM_WEB_PORT", "x", "STRONGROOM_WEB_PORT is not a number"),
         ("STRONGROOM_WEB_PORT", "٣", "is not a number"),
+        ("STRONGROOM_WEB_HSTS_SUBDOMAINS", "1", "is neither true nor false"),
         ("STRONGROOM_MARKETPLACE_CLIENT_SECRET", CANARY, "secrets never stand in the environment"),
         ("STRONGROOM_DATABASE_PASSWORD", CANARY, "secrets never stand in the environment"),
     ],

@@ -375,6 +375,16 @@ def test_every_examination_names_a_clause_of_the_policy_and_has_its_own_name() -
     assert all(re.fullmatch(r"[a-z]+\.[a-z-]+", id_) for id_ in ids)
 
 
+def test_what_browsers_are_told_of_hosts_below_is_said_and_is_no_fault(patient: Patient) -> None:
+    assert state(patient, "settings.subdomains") is State.NOT_HERE
+    named = '[web]\nnames = ["strongroom.example.org"]'
+    for line, words in (("", "not to hosts below"), ("\nhsts_subdomains = true", "every host below encrypted")):
+        changed("[web]", named + line)(patient)
+        found = look(patient, "settings.subdomains").found
+        assert (found.state, words in found.words) == (State.OK, True)
+        changed(named + line, "[web]")(patient)
+
+
 @pytest.mark.parametrize(
     ("id_", "machine", "expected"),
     [

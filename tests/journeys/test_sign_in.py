@@ -233,8 +233,8 @@ def test_weak_and_old_passwords_are_refused_in_words(office: Office, inside: Doo
     new.join()
     present = PASSWORD
     for chosen, is_new in ((PASSWORD, False), ("Meadow-Gate-31!", True), (PASSWORD, False)):
-        said = {"present": present, "password": chosen, "again": chosen}
-        answer = new.browser.post("/me/password", new.browser.get("/me/password"), **said)
+        typed = {"present": present, "password": chosen, "again": chosen}
+        answer = new.browser.post("/me/password", new.browser.get("/me/password"), **typed)
         present = chosen if is_new else present
         assert (answer.url.path == "/me") if is_new else ("yours before" in answer.text)
 

@@ -72,7 +72,7 @@ def _default(value: Any) -> str:
     """As TOML has it."""
     if isinstance(value, tuple):
         return "[" + ", ".join(f'"{one}"' for one in value) + "]"
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    return f'"{value}"' if isinstance(value, str) else str(value).lower()
 
 
 def _events() -> str:

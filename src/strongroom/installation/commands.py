@@ -88,5 +88,6 @@ def told(folders: Folders, entries: Entries, configuration: Configuration, role:
         "STRONGROOM_DATA": str(folders.data),
         "STRONGROOM_ROLE": role,
         "STRONGROOM_HOSTS": ",".join(dict.fromkeys((*configuration.web.names, "127.0.0.1"))),
+        "STRONGROOM_HSTS": "subdomains" if configuration.web.hsts_subdomains else "",
         **entries.environment,
     }

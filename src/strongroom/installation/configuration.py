@@ -60,11 +60,16 @@ class Database:
 
 @dataclass(frozen=True)
 class Web:
-    """Where people reach us. `names` are the certificate's."""
+    """Where people reach us. `names` are the certificate's.
+
+    hsts_subdomains: browsers speak to every host below these names encrypted only, for a year after a visit. Set it
+    where each of them does.
+    """
 
     port: int = 8443
     listen: str = "127.0.0.1"
     names: tuple[str, ...] = ("localhost", "127.0.0.1")
+    hsts_subdomains: bool = False
 
 
 @dataclass(frozen=True)
@@ -345,7 +350,7 @@ def _checked(value: Any, default: Any, said: str) -> Any:
     if isinstance(default, tuple) and isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(value)
     if type(value) is not type(default):
-        wanted = {str: "a text", int: "a number", tuple: "a list of texts"}[type(default)]
+        wanted = {bool: "true or false", str: "a text", int: "a number", tuple: "a list of texts"}[type(default)]
         raise CannotStart(f"{said} must be {wanted}.", "Mend that line and start again.")
     return value
 
@@ -354,6 +359,10 @@ def _from_text(variable: str, default: Any) -> Any:
     text = os.environ[variable]
     if isinstance(default, tuple):
         return tuple(part.strip() for part in text.split(",") if part.strip())
+    if isinstance(default, bool):
+        if text not in ("true", "false"):
+            raise CannotStart(f"The environment variable {variable} is neither true nor false.", "Say one of them.")
+        return text == "true"
     if isinstance(default, int):
         if not (text.isascii() and text.isdigit()):
             raise CannotStart(f"The environment variable {variable} is not a number.", "Give it digits only.")

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
@@ -39,7 +40,6 @@ FIXED: Final = {
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), display-capture=(), clipboard-read=()",
     "Referrer-Policy": "same-origin",  # none to others; forms of ours must show where they come from
-    "Strict-Transport-Security": "max-age=31536000",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
@@ -60,17 +60,27 @@ WITH_OLD_PASSWORD: Final = frozenset({"password", "step-up", "sign-out"})
 """All that somebody whose password is older than its term reaches (AZ-2)."""
 
 
+def encrypted_only() -> str:
+    """What browsers are told: encrypted for a year, here, and below here where the company says so (ET-1)."""
+    below = "; includeSubDomains" if settings.SECURE_HSTS_INCLUDE_SUBDOMAINS else ""
+    return f"max-age={settings.SECURE_HSTS_SECONDS}{below}"
+
+
+CLOSE: Final = {"Connection": "close"}
+
+
 class Headers:
     """Nothing is cached, framed, sniffed or told to others; every page has its own nonce."""
 
     def __init__(self, respond: Respond) -> None:
         self._respond = respond
+        self._fixed = {**FIXED, "Strict-Transport-Security": encrypted_only()}
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         nonce = secrets.token_urlsafe(16)
         request.csp_nonce = nonce  # type: ignore[attr-defined]
         response = self._respond(request)
-        for name, value in FIXED.items():
+        for name, value in self._fixed.items():
             response.headers.setdefault(name, value)
         response.headers.setdefault("Content-Security-Policy", POLICY.format(nonce=nonce))  # documents allow less
         if not request.path.startswith("/static/"):
@@ -86,6 +96,10 @@ class Refusals:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         request.get_host()  # Django looks at it only where somebody asks; a name that is not ours ends here, as 400
+        if "transfer-encoding" in request.headers:
+            # RFC 9112, 6.3: no browser of ours sends a request without its length. Django would read an empty form, and
+            # granian hands on a body whose chunks broke off as if it were whole.
+            return HttpResponse("Say how long it is.\n", content_type="text/plain", status=411, headers=CLOSE)
         return self._respond(request)
 
     def process_exception(self, request: HttpRequest, problem: Exception) -> HttpResponse | None:

@@ -121,6 +121,20 @@ def _network(patient: Patient) -> Found:
     return ok("Who may reach the website is listed.")
 
 
+def _below(patient: Patient) -> Found:
+    """Information, not a fault: only the company knows what else stands below its names."""
+    web = patient.configuration.web
+    names = [name for name in web.names if name not in ("localhost", *LOCAL)]
+    if not names:
+        return not_here("The website has no name but this machine's.")
+    if web.hsts_subdomains:
+        return ok(f"Browsers speak to {', '.join(names)} and every host below encrypted only.")
+    return ok(
+        f"Browsers speak to {', '.join(names)} encrypted only, not to hosts below; where each of those is encrypted"
+        " too, [web] hsts_subdomains = true says so."
+    )
+
+
 def _trusted(patient: Patient) -> Found:
     """Other authorities that the configuration names."""
     found = patient.configuration
@@ -163,5 +177,6 @@ EXAMINATIONS: Final = (
     Examination("settings.webhook", "IR-2", "the webhook", _webhook),
     Examination("settings.second-place", "LM-2", "the second place of the journal's heads", _second_place),
     Examination("settings.network", "NP-1", "who may reach the website", _network),
+    Examination("settings.subdomains", "ET-1", "what browsers are told of hosts below ours", _below),
     Examination("settings.authorities", "ET-1", "authorities that the configuration names", _trusted),
 )
