@@ -85,6 +85,9 @@ def test_the_command_line_reads_and_tells_nobody(live: Live, administrator: Brow
 def test_sealing_up_and_unlocking_at_the_terminal(live: Live) -> None:
     assert live.command("keys", "seal").returncode == 0
     eventually(lambda: "Locked" in live.command("keys", "list").stdout)
+    asked = live.command("orders", "sync")
+    assert (asked.returncode, "nobody's data was sealed" in asked.stderr) == (5, True), asked.stderr
+    assert "The key broker is locked. Unlock it" in asked.stderr
     wrong = live.command("keys", "unlock", input="not the passphrase\n")
     assert wrong.returncode == 7
     assert live.command("keys", "unlock", "--file", str(live.folder / "credentials" / "unlock")).returncode == 0

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from strongroom.command.installed import folders, read_as, show, tell
+from strongroom.policy.encryption_and_storage import broker
+from strongroom.policy.encryption_and_storage.connection import Locked
 
 WAIT = 60.0
 ANSWERED = "answered"
@@ -64,6 +66,9 @@ def _sync(options: argparse.Namespace) -> int:
     answers = [(receiver, _came_of(receiver, asked)) for receiver in asked.receivers.all()]
     for receiver, came in answers:
         tell(f"account {receiver.account_id}: {came}, read up to {receiver.watermark}")
+    if broker.time().locked:
+        tell("States were read; of orders to ship nobody's data was sealed.")
+        raise Locked
     return 0 if all(came == ANSWERED for _, came in answers) else 1
 
 
