@@ -4,6 +4,7 @@ import argparse
 import multiprocessing
 import sys
 from pathlib import Path
+from typing import Final
 
 from granian import Granian
 from granian.constants import Interfaces
@@ -12,6 +13,10 @@ from granian.http import HTTP1Settings
 from strongroom.installation.process_flags import harden
 
 APPLICATION = "strongroom.website.wsgi:application"
+
+
+LAST_ANSWER_WITHIN: Final = 20
+"""Seconds for a process that hands over (`recycling`); one whose client never ends must not keep the next from it."""
 
 
 def main(arguments: list[str], application: str = APPLICATION) -> int:
@@ -28,7 +33,8 @@ def main(arguments: list[str], application: str = APPLICATION) -> int:
     Granian(
         application, address=options.listen, port=options.port, interface=Interfaces.WSGI, workers=options.workers,
         blocking_threads=4, ssl_cert=options.certificate, ssl_key=options.key, log_access=False,
-        respawn_failed_workers=True, http1_settings=HTTP1Settings(header_read_timeout=10_000),
+        respawn_failed_workers=True, workers_kill_timeout=LAST_ANSWER_WITHIN,
+        http1_settings=HTTP1Settings(header_read_timeout=10_000),
     ).serve()  # fmt: skip
     return 0
 

@@ -28,12 +28,12 @@ def run(
     clock: Clock, *, poll_every: timedelta, rest: float, after_round: Callable[[int], None],
     after_watch: Callable[[int], None], after_telling: Callable[[int], None],
 ) -> int:  # fmt: skip
-    """Serve until SIGTERM."""
+    """Serve until SIGTERM, or until this process held so many people's parts that a fresh one should go on."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "strongroom.website.settings")
     os.environ["STRONGROOM_ROLE"] = "worker"
     begin(clock)
     from strongroom.application.worker import Worker, know_account, know_policy  # noqa: PLC0415 - Django is set up now
-    from strongroom.website import links  # noqa: PLC0415
+    from strongroom.website import links, recycling  # noqa: PLC0415
     from strongroom.website.known import know_what_is_here  # noqa: PLC0415
     from strongroom.website.wiring import controls, look, news  # noqa: PLC0415
 
@@ -48,6 +48,7 @@ def run(
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
+    recycling.when_due(stop.set, least=recycling.LEAST_FOR_WORKER)
     company = configuration.company
     worker = Worker(
         clock=clock, marketplace=marketplace, poll_every=poll_every, rest=rest, after_round=after_round,

@@ -10,7 +10,8 @@ begin(SystemClock())
 
 from django.core.wsgi import get_wsgi_application  # noqa: E402 - after the process is set up
 
-from strongroom.website import keeping  # noqa: E402
+from strongroom.website import keeping, recycling  # noqa: E402
 
 application = get_wsgi_application()
 keeping.start()
+recycling.when_due(recycling.hand_over)

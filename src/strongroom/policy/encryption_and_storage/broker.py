@@ -45,6 +45,16 @@ class State:
     strangers: int
 
 
+@dataclass
+class Held:
+    """How many parts went through this process since it began. Threads may lose one another's counts by a few."""
+
+    parts: int = 0
+
+
+HELD: Final = Held()
+
+
 def time() -> Told:
     return wire.parse_told(here().ask(Verb.TIME))
 
@@ -67,6 +77,7 @@ def status() -> State:
 def seal(*, account: int, by: bytes, parts: Sequence[ToSeal]) -> tuple[list[Sealed], list[KeyOfDay]]:
     """Seal parts under today's key. A part may be at most 1 MiB; 1,000 parts a call."""
     values = here().ask(Verb.SEAL, i64(account), by, *(wire.to_seal(part) for part in parts))
+    HELD.parts += len(parts)
     sealed, keys = unpack(values[0]), unpack(values[1])
     return [wire.parse_sealed(item) for item in sealed], [_key_of_day(key) for key in keys]
 
@@ -84,6 +95,7 @@ def open_parts(
         except (Refused, Forgotten, Unavailable) as problem:  # each item of a batch has its own outcome
             found.append(problem)
         else:
+            HELD.parts += 1
             found.append(wire.parse_fields(OPENS[purpose].part, fields))
     return found
 

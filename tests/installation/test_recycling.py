@@ -1,0 +1,84 @@
+"""Processes that held many people's parts give way to fresh ones, and no request is lost by it (RR-4)."""
+
+import ssl
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+
+from strongroom.policy.encryption_and_storage.broker import HELD
+from strongroom.website import recycling
+from tests.attacks.tls import serving
+from tests.house.running import House
+from tests.installation.recycled import PARTS
+
+CLIENTS = 4
+WITHIN = 60.0
+
+
+def test_the_website_hands_over_to_a_fresh_process_and_every_request_is_answered() -> None:
+    """Each of four clients asks on a connection of its own until three processes have answered."""
+    seen: Counter[str] = Counter()
+    enough = threading.Event()
+    with serving("tests.installation.recycled:application") as (port, ca):
+
+        def ask(_: int) -> list[int]:
+            states = []
+            while not enough.is_set():
+                with httpx.Client(verify=ssl.create_default_context(cafile=str(ca)), trust_env=False) as client:
+                    answer = client.get(f"https://localhost:{port}/", timeout=20)
+                states.append(answer.status_code)
+                seen[answer.text] += 1
+                enough.wait(0.02)
+            return states
+
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            asked = [pool.submit(ask, n) for n in range(CLIENTS)]
+            until = time.monotonic() + WITHIN
+            while len(seen) < 3 and time.monotonic() < until and not any(one.done() for one in asked):
+                time.sleep(0.1)
+            enough.set()
+            states = [state for one in asked for state in one.result()]
+        assert len(seen) >= 3
+        assert set(states) == {200}
+        first, *_ = seen
+        assert seen[first] >= PARTS
+        assert not Path(f"/proc/{first}").exists(), "the process that held them is gone"
+
+
+def test_a_worker_is_told_once_and_not_before_its_time() -> None:
+    told: list[float] = []
+    began, before = time.monotonic(), HELD.parts
+    recycling.when_due(lambda: told.append(time.monotonic() - began), parts=before + 1, least=1.5)
+    time.sleep(1.2)
+    HELD.parts += 1
+    assert told == []
+    time.sleep(recycling.LOOK_EVERY + 2)
+    assert len(told) == 1
+    assert told[0] >= 1.5
+
+
+def test_what_is_sealed_and_what_is_opened_counts(house: House) -> None:
+    from strongroom.formats.leaf import Actor
+    from strongroom.formats.parts import Purpose
+    from strongroom.policy.encryption_and_storage.actions import open_for
+
+    before = HELD.parts
+    with house.shop() as shop:
+        (placed,) = shop.place(1)
+        shop.receive()
+        received = HELD.parts - before
+        assert received >= 2, "a recipient and a buyer at least"
+        order = shop.order(placed.order_id)
+        open_for(account=shop.account, order=order.ref, purpose=Purpose.LABEL, by=Actor.DESPATCH.reference)
+        assert HELD.parts - before == received + 1
+
+
+def test_both_applications_look_at_the_count() -> None:
+    root = Path(recycling.__file__).parents[1]
+    for entry in ("website/wsgi.py", "rehearsal/wsgi.py"):
+        assert "recycling.when_due(recycling.hand_over)" in (root / entry).read_text(encoding="utf-8")
+    assert recycling.PARTS_A_LIFE <= 500

@@ -1,0 +1,51 @@
+"""The website's process gives way to a fresh one under load: nobody notices, and what its memory kept is gone (RR-4)."""
+
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from strongroom.policy.retention_and_recovery.leaks import processes
+from strongroom.rehearsal.browser import Browser
+from strongroom.rehearsal.installation import Rehearsal
+from tests.journeys.conftest import Doors
+
+ADDRESS = re.compile(r"<address[^>]*>(.*?)</address>", re.DOTALL)
+
+
+def shown(browser: Browser) -> bytes:
+    """Of an opened address, the longest words that are the same in every way of writing them."""
+    told = ADDRESS.findall(browser.reveal(browser.orders()[0]).text)[0]
+    return max(re.findall(r"[A-Za-z0-9][A-Za-z0-9 ]+[A-Za-z0-9]", re.sub("<.*?>", "\n", told)), key=len).encode()
+
+
+def kept(pid: int, words: bytes) -> int:
+    return sum(sum(processes.copies(each, {"words": words}).values()) for each in processes.family([pid]))
+
+
+def test_the_website_hands_over_while_people_work_and_forgets_what_it_showed(
+    inside: Doors, rehearsal: Rehearsal
+) -> None:
+    server = rehearsal.running.supervisor.pid("website")
+    support, packer = inside("support"), inside("packer")
+    words = shown(support)
+    try:
+        copies = kept(server, words)
+    except OSError:
+        pytest.skip("needs the rights of a debugger")
+    assert copies > 0, "the control of this test: just shown, it is there"
+    (old,) = (pid for pid in processes.family([server]) if pid != server)
+    os.kill(server, signal.SIGHUP)  # what `recycling.hand_over` does at the five-hundredth part
+    answers = []
+    until = time.monotonic() + 60
+    while Path(f"/proc/{old}").exists() and time.monotonic() < until:
+        answers += [support.get("/orders/").status_code, packer.get("/worklist/").status_code]
+    assert not Path(f"/proc/{old}").exists()
+    assert set(answers) == {200}
+    assert len(answers) > 10
+    assert kept(server, words) == 0
+    assert rehearsal.running.supervisor.pid("website") == server, "the server stays, and its port with it"
+    assert shown(support)
