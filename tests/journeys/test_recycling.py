@@ -19,7 +19,8 @@ ADDRESS = re.compile(r"<address[^>]*>(.*?)</address>", re.DOTALL)
 def shown(browser: Browser) -> bytes:
     """Of an opened address, the longest words that are the same in every way of writing them."""
     told = ADDRESS.findall(browser.reveal(browser.orders()[0]).text)[0]
-    return max(re.findall(r"[A-Za-z0-9][A-Za-z0-9 ]+[A-Za-z0-9]", re.sub("<.*?>", "\n", told)), key=len).encode()
+    found: list[str] = re.findall(r"[A-Za-z0-9][A-Za-z0-9 ]+[A-Za-z0-9]", re.sub("<.*?>", "\n", told))
+    return max(found, key=len).encode()
 
 
 def kept(pid: int, words: bytes) -> int:

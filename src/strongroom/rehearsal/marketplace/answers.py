@@ -32,6 +32,8 @@ def order_json(order: SimulatedOrder, *, included: frozenset[str], roles: frozen
         answer["buyer"] = _buyer(order)
     if "RECIPIENT" in included and "RECIPIENT" in roles and not order.no_recipient:
         answer["recipient"] = {"deliveryAddress": _address(order, now)}
+        if order.instruction:
+            answer["recipient"]["deliveryPreference"] = {"addressInstruction": order.instruction}
     if "PACKAGES" in included and (packages := _packages(order)):
         answer["packages"] = packages
     if "PROCEEDS" in included:

@@ -85,6 +85,7 @@ class SimulatedOrder:
     programs: list[str]
     shipped: float | None = None
     tracking: str = field(default="", repr=False)
+    instruction: str = field(default="", repr=False)
     no_recipient: bool = False
     service: str = "STANDARD"
     packages: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
