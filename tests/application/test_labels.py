@@ -25,6 +25,7 @@ from strongroom.application.despatch.labels.layout import Text, pages
 from strongroom.application.despatch.labels.pdf import missing, render_pdf
 from strongroom.application.despatch.labels.text import _visual_runs, fonts_for, names_of, shaped
 from strongroom.application.despatch.labels.zpl import escaped, render_zpl
+from strongroom.formats.parts import FIELDS, Part
 from strongroom.formats.secret import Secret
 
 CODE = "SRK7M29QXD4P"
@@ -231,6 +232,67 @@ def test_no_customers_text_is_ever_a_command(name: str, street: str, note: str) 
     assert len(payloads) == made.count(b"^FD")
     assert all(re.fullmatch(rb"(?:[A-Za-z0-9 ]|_[0-9A-F]{2})*", payload) for payload in payloads)
     assert b"~" not in made
+
+
+COMMANDS = (
+    "^XA^FO0,0^FDowned^FS^XZ", "~JA", "~JR~DGR:X.GRF,1,1,FF", "^FS^FX no more", "^XZ^XA^IDR:*.*^FS^XZ", "^CC/ /XA",
+    "~CT+ +JA", "^CD;", "^DFR:STORED.ZPL^FS", "^FH\\5EXA", "_5EXA_7EJA", "\x02\x03\x10\x1b\x7f\x85", "\r\n^XA\r\n",
+    "\uff3eXA \u02c6XA \ufe3fXA", "! U1 setvar", "\x1b%-12345X@PJL", '{"^XA"}', "﹒～ＪＡ",
+)  # fmt: skip
+"""Commands, changes of the signs that begin them, stored formats, escapes, control codes, look-alikes, other languages."""
+FIELDS_OF_A_LABEL = (
+    *FIELDS[Part.RECIPIENT],
+    "service",
+    "sender",
+    "title",
+    "hs_code",
+    "origin",
+    "currency",
+    "reference",
+)
+
+
+def hostile_label(field: str, word: str) -> LabelContent:
+    """A label to Japan, with its declaration, on which one field says this."""
+
+    def told(name: str, plain: str) -> str:
+        return word if name == field else plain
+
+    recipient = {name: told(name, f"{name} plain") for name in FIELDS[Part.RECIPIENT]}
+    goods = CustomsLine(
+        told("title", "Kite"), 1, 900, told("currency", "GBP"), 100, told("hs_code", "9503.00"), told("origin", "GB")
+    )
+    return LabelContent(
+        {name: Secret(text) for name, text in recipient.items()}, "JP", told("reference", CODE),
+        told("service", "Standard"), 1, 1, (told("sender", "The Toy Shop"), "Leeds LS1 2AB"), Customs((goods,)),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("field", FIELDS_OF_A_LABEL)
+def test_no_field_of_a_label_reaches_the_printer_as_a_command(field: str) -> None:
+    """Whatever a field says, the stream has the commands that it has when the field says something plain."""
+
+    def kinds(word: str) -> list[bytes]:
+        made = bytes(render_zpl([hostile_label(field, word)]))
+        assert b"~" not in made
+        assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f-\xff]", made), "no byte but printable ones and our line ends"
+        assert all(re.fullmatch(rb"(?:[A-Za-z0-9 ]|_[0-9A-F]{2})*", p) for p in re.findall(rb"\^FD([^\^]*)", made))
+        return [command[:3] for command in commands(made)]
+
+    allowed = {*kinds("plain"), b"^GF"}
+    for word in (" ".join(COMMANDS[n::3]) for n in range(3)):
+        try:
+            found = kinds(word)
+        except CannotRender:
+            continue
+        assert set(found) <= allowed, word
+        assert found.count(b"^XA") == found.count(b"^XZ") == 1
+
+
+def test_our_reference_is_a_code_and_nothing_else() -> None:
+    """It alone stands in a barcode; the bars of anything else would be scanned back as a command of a keyboard."""
+    found = re.findall(rb"\^BCN[^\^]*\^FH_\^FD([^\^]*)", bytes(render_zpl([label("GB", Customs(GOODS))])))
+    assert found == [CODE.encode()]
 
 
 def test_the_escape_reaches_every_sign_that_zpl_reads() -> None:
