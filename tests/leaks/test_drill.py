@@ -56,6 +56,16 @@ def test_what_was_to_happen_to_canaries_did_happen(whole: tuple[int, dict[str, A
 
 
 @pytest.mark.slow
+def test_what_left_by_mail_and_webhook_was_searched_and_what_is_not_built_is_said(
+    whole: tuple[int, dict[str, Any]],
+) -> None:
+    story, leaks = whole[1]["story"], whole[1]["leaks"]
+    assert story["asked why"] >= 1 and story["letters"] >= 1 and story["webhooks"] >= 1
+    assert any("backup" in what for what in whole[1]["not_built"])
+    assert leaks["needles"] > 1000 and leaks["gigabytes_per_second"] > 0
+
+
+@pytest.mark.slow
 def test_a_destroyed_key_is_not_in_the_brokers_memory_that_held_it(whole: tuple[int, dict[str, Any]]) -> None:
     key = whole[1]["memory"]["destroyed_key"]
     if key["copies_before"] is None:

@@ -36,12 +36,16 @@ QUIETLY: Final = (
     "no:randomly",
     "-p",
     "no:cacheprovider",
+    "-p",
+    "tests.mutation.plain",
     "-W",
     "ignore::pytest.PytestAssertRewriteWarning",
 )
 TARGETS: Final = {
     "strongroom.policy.retention_and_recovery.rules": ["tests/policy/test_retention_rules.py"],  # the eraser
     "strongroom.keybroker.budgets": ["tests/keybroker/test_budgets.py"],  # the authoriser's counting
+    "strongroom.policy.least_privilege.gate": ["tests/policy/test_roles.py"],  # the authoriser's one question
+    "strongroom.policy.least_privilege.roles": ["tests/policy/test_roles.py"],  # and the table that answers it
     "strongroom.policy.obligations.rules": [
         "tests/policy/test_wall_rules.py",
         "tests/policy/test_wall_words.py",
@@ -81,6 +85,8 @@ def changes(node: ast.AST) -> Iterator[ast.AST]:
             yield ast.Constant(not truth)
         case ast.Constant(value=int() as number):
             yield ast.Constant(number + 1)
+        case ast.Set(elts=elements) if len(elements) > 1:
+            yield from (ast.Set(elements[:n] + elements[n + 1 :]) for n in range(len(elements)))
         case ast.Call(func=ast.Name(id="min")):
             yield ast.Call(ast.Name("max"), node.args, node.keywords)
         case ast.Call(func=ast.Name(id="max")):
@@ -134,11 +140,21 @@ def mutants(module: str) -> Iterator[Mutant]:
     for at, node in enumerate(_in_order(tree)):
         if id(node) in kept:
             continue
-        for other in changes(node):
+        for other in (*changes(node), *_given(tree, node)):
             made = _Replace(at, copy.deepcopy(other)).visit(copy.deepcopy(tree))
             line = getattr(node, "lineno", 0)
             was, now = ast.unparse(node).split("\n")[0], ast.unparse(ast.fix_missing_locations(other)).split("\n")[0]
             yield Mutant(module, f"{line}: {was}  →  {now}", ast.unparse(ast.fix_missing_locations(made)))
+
+
+def _given(tree: ast.AST, node: ast.AST) -> Iterator[ast.AST]:
+    """A set of names with one more, of those that the module's other sets hold: what a role was given by mistake."""
+    if not isinstance(node, ast.Set):
+        return
+    every = {ast.unparse(each): each for found in ast.walk(tree) if isinstance(found, ast.Set) for each in found.elts}
+    for name in sorted(set(every) - {ast.unparse(each) for each in node.elts}):
+        if isinstance(every[name], ast.Attribute):
+            yield ast.Set([*node.elts, every[name]])
 
 
 def _outside(node: ast.AST) -> list[ast.AST]:

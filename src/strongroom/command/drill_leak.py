@@ -74,7 +74,7 @@ def _scan(options: argparse.Namespace) -> dict[str, Any]:
             data=found.data, canaries=canaries, since=_began(found), processes=_supervisor(found),
             streams=database.rows(connection), left_out=_left_out(found), more_plants=plants,
         )  # fmt: skip
-    return {**report.as_json(), "story": {}, "not_done": [], "memory": {}}
+    return {**report.as_json(), "story": {}, "not_done": [], "not_built": [], "memory": {}}
 
 
 def _database(found: Folders) -> psycopg.Connection[Any]:
@@ -138,6 +138,7 @@ def _words(report: dict[str, Any]) -> str:
         *(f"  missed plant: {missed['canary']} in {missed['where']}" for missed in report["missed"]),
         *(f"  unknown: {unknown['path']}: {unknown['reason']}" for unknown in report["unknown"]),
         *(f"  not done: {what}" for what in report["not_done"]),
+        *(f"  not built: {what}" for what in report["not_built"]),
         *(
             ["happened: " + ", ".join(f"{count} {what}" for what, count in report["story"].items())]
             if report["story"]

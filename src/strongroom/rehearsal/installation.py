@@ -36,7 +36,8 @@ class Rehearsal:
     """Starts everything in a folder; `days` of business begin that long before now. A live folder is refused.
 
     `hands_off`: days after the beginning from which on nothing is despatched by itself, so that packers have work.
-    `loud`: web and worker log at level DEBUG, as nobody should, so that a drill can search what they say.
+    `loud`: web and worker log at level DEBUG, as nobody should, mails are kept as files, and a webhook is told, so that
+    a drill can search what they say. Who receives the webhook is the drill's own.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Rehearsal:
         self._marketplace_port = marketplace_port or _free_port()
         self.printer_port = _free_port()
         self._mail_port, self._mail_page_port = _free_port(), _free_port()
+        self.hook_port = _free_port() if loud else 0
         self.elsewhere.mkdir(mode=0o700, exist_ok=True)
         self._configure(port)
         self.running = Running(self.folders, load(self.folders.configuration), self._entries(), pg_bindir=pg_bindir)
@@ -88,6 +90,8 @@ class Rehearsal:
         self._start_marketplace()
         self.start_printer()
         self._start_mail()
+        if self._loud and not self.folders.has_credential("webhook-secret"):
+            self.folders.keep_credential("webhook-secret", Secret(secrets.token_urlsafe(24)))
         self.running.create_keys("--unlock-file", str(unlock))
         self.running.start_database()
         self.running.migrate(at=self.clock.wall())
@@ -178,6 +182,11 @@ class Rehearsal:
         )
 
     @property
+    def letters(self) -> Path:
+        """Where the mail server of a loud rehearsal keeps what it took."""
+        return self.folders.data / "mail" / "tray"
+
+    @property
     def mail_address(self) -> str:
         """Where the rehearsal's mail server shows what it took."""
         return f"https://localhost:{self._mail_page_port}/"
@@ -190,10 +199,11 @@ class Rehearsal:
             self.folders.keep_credential("mail-password", secret)
             (folder / "password").touch(mode=0o600)
             (folder / "password").write_text(secret.text(), encoding="utf-8")
+        tray = ("--tray", str(self.letters)) if self._loud else ()
         self._start(
             "mail",
             "-m", "strongroom.rehearsal.mail", "--folder", str(folder), "--port", str(self._mail_port), "--page-port",
-            str(self._mail_page_port), "--ready-fd", "{ready}",
+            str(self._mail_page_port), "--ready-fd", "{ready}", *tray,
         )  # fmt: skip
 
     def _configure(self, port: int) -> None:
@@ -201,7 +211,11 @@ class Rehearsal:
         here = f"https://localhost:{self._marketplace_port}"
         places = ", ".join(f'"{id_}"' for id_, _, _ in MARKETPLACES.values())
         # A rehearsal is about us, not about this machine: what listened before it began is the machine's own.
-        others = ", ".join(f'"{one}"' for one in listening())
+        others = ", ".join(f'"{one}"' for one in (*listening(), *([f"tcp/{self.hook_port}"] if self._loud else [])))
+        hook = (
+            f'[webhook]\nurl = "https://localhost:{self.hook_port}/hook"\nown_hosts = ["localhost"]\n'
+            f'ca_file = "{self.folders.data / "mail" / "ca.pem"}"\n\n'
+        )
         self.folders.configuration.write_text(
             '[company]\nname = "Quillmarsh Toys"\ncountry = "GB"\n'
             'address = ["Unit 4, Wharf Road"]\ncity = "Quillmarsh"\npostcode = "QM1 2AB"\nphone = "+44 7700 900100"\n'
@@ -213,7 +227,7 @@ class Rehearsal:
             f'[mail]\nhost = "localhost"\nport = {self._mail_port}\nsecurity = "starttls"\nusername = "strongroom"\n'
             f'from = "strongroom@quillmarsh.invalid"\nca_file = "{self.folders.data / "mail" / "ca.pem"}"\n'
             'directors = ["board@quillmarsh.invalid"]\n\n'
-            f"[network]\nother_listeners = [{others}]\n",
+            f"{hook if self._loud else ''}[network]\nother_listeners = [{others}]\n",
             encoding="utf-8",
         )
 

@@ -15,6 +15,7 @@ import psycopg
 
 from strongroom.formats.clock import SystemClock
 from strongroom.formats.secret import Secret
+from strongroom.installation.certificates import ensure
 from strongroom.policy.retention_and_recovery.leaks import database, plants
 from strongroom.policy.retention_and_recovery.leaks.canaries import canaries_of, customers
 from strongroom.policy.retention_and_recovery.leaks.engine import Engine
@@ -27,6 +28,8 @@ from strongroom.policy.retention_and_recovery.leaks.scan import Request, scan_in
 from strongroom.rehearsal import leak_memory, leak_plants, leak_story
 from strongroom.rehearsal.installation import Rehearsal
 from strongroom.rehearsal.leak_story import Story
+from strongroom.rehearsal.mail.server import server_context
+from strongroom.rehearsal.receiver.server import Receiver
 
 STEP: Final = 6 * 3600.0
 DAYS: Final = 31
@@ -39,8 +42,10 @@ LOUD: Final = {
 """What the launcher forbids, turned on for web and worker behind its back. Statements carry nothing but ciphertext."""
 PROCESSES: Final = ("postgres", "keybroker", "website", "worker", "marketplace", "printer")
 NEEDED: Final = ("received", "found by search", "opened", "shown", "labels", "errors 500", "lock timeouts",
-                 "unique violations", "forgotten", "carried")  # fmt: skip
+                 "unique violations", "forgotten", "carried", "asked why", "letters", "webhooks")  # fmt: skip
 """What must have happened to canaries, or the drill did not do its work."""
+NOT_BUILT: Final = ("backup and restore: Strongroom makes none yet, so no canary went through one",)
+"""What a canary cannot go through, said with every result."""
 Say = Callable[[str], None]
 
 
@@ -50,15 +55,16 @@ def run(rehearsal: Rehearsal, *, days: int = DAYS, say: Say) -> dict[str, Any]:
     people = customers(Secret(secrets.token_bytes(32)))
     glances = Scanner(Engine(needles(canaries_of(people))))
     rehearsal.start()
-    with _admin(rehearsal) as admin:
+    with _admin(rehearsal) as admin, _receiver(rehearsal) as hooks:
         story = Story(rehearsal, admin, people, lambda: look_at(glances, [Place("logs", rehearsal.folders.logs)], []))
         with _loud(rehearsal, admin):
             say("everything serves, logs everything; canaries order")
             memory = leak_story.first_day(story, say)
-        first = _scan(story, since)
+        first = _scan(story, since, hooks)
         say(f"first scan: {first.state}; now {days} days pass")
         memory |= leak_memory.destroyed_key(rehearsal, lambda: _live(story, days))
-        second = _scan(story, since, glances)
+        _count(story, hooks)
+        second = _scan(story, since, hooks, glances)
         say(f"second scan: {second.state}")
     return _report(first, second, story, memory, time.monotonic() - began)
 
@@ -75,9 +81,10 @@ def places(rehearsal: Rehearsal, since: float) -> tuple[tuple[Place, ...], tuple
     return of_installation(data, since=since, temporary=temporary), (world, *others_in(temporary, data))
 
 
-def _scan(story: Story, since: float, glances: Scanner | None = None) -> LeakReport:
+def _scan(story: Story, since: float, hooks: Path, glances: Scanner | None = None) -> LeakReport:
     rehearsal, admin = story.rehearsal, story.admin
     where, left_out = places(rehearsal, since)
+    where = (Place("mail", rehearsal.letters), Place("webhook", hooks), *where)
     pids = [rehearsal.running.supervisor.pid(name) for name in PROCESSES]
     control, log = Control(), rehearsal.folders.logs / "postgres.log"
     sinks = [
@@ -97,6 +104,27 @@ def _admin(rehearsal: Rehearsal) -> Iterator[psycopg.Connection[Any]]:
     parameters = {**rehearsal.running.admin, "dbname": rehearsal.running.configuration.database.name}
     with psycopg.connect(**parameters, autocommit=True) as connection:
         yield connection
+
+
+@contextlib.contextmanager
+def _receiver(rehearsal: Rehearsal) -> Iterator[Path]:
+    """Somebody who is told by webhook, with the authority of the mail server; the folder of what was sent there."""
+    mail = rehearsal.folders.data / "mail"
+    _, certificate, key = ensure(mail, ("localhost", "127.0.0.1"))
+    secret = rehearsal.folders.credential("webhook-secret")
+    with (
+        tempfile.TemporaryDirectory(prefix="sr-hook-") as tray,
+        Receiver(
+            server_context(certificate, key), secret, rehearsal.clock.wall, port=rehearsal.hook_port, tray=Path(tray)
+        ),
+    ):
+        yield Path(tray)
+
+
+def _count(story: Story, hooks: Path) -> None:
+    story.rehearsal.wait_for_telling()
+    story.did("letters", len(list(story.rehearsal.letters.glob("*.eml"))))
+    story.did("webhooks", len(list(hooks.glob("*.json"))))
 
 
 @contextlib.contextmanager
@@ -148,6 +176,7 @@ def _report(
         "unknown": [unknown for each in told for unknown in each["unknown"]],
         "left_out": told[1]["left_out"],
         "story": story.counts,
+        "not_built": list(NOT_BUILT),
         "not_done": [what for what in NEEDED if not story.counts.get(what)],
         "memory": memory,
         "seconds": round(seconds, 1),

@@ -21,6 +21,7 @@ from strongroom.rehearsal.installation import Rehearsal
 COUNTRIES: Final = {"latin": "GB", "greek": "GB", "cyrillic": "DE", "japanese": "JP", "korean": "JP", "arabic": "AE"}
 ON_SCREEN: Final = tuple(p for p, opens in OPENS.items() if Peer.WEB in opens.peers and p is not Purpose.TRACKING)
 ORDER_PAGE: Final = re.compile(r"/orders/[0-9a-f-]{36}/")
+WHY: Final = re.compile(r'action="(/openings/[1-9]\d*/[0-9a-f-]{36}/why)"')
 PAPER_WITHIN: Final = 10.0
 
 
@@ -55,6 +56,7 @@ def first_day(story: Story, say: Callable[[str], None]) -> dict[str, Any]:
     with _browsers(story.rehearsal) as (support, packer):
         _receive(story, support)
         _look(story, support)
+        _ask(story)
         memory = leak_memory.half_lives(story.rehearsal, support, story.people[0], story.found["latin"])
         story.glance()
         say("found, opened, searched; labels print")
@@ -134,6 +136,19 @@ def _look(story: Story, support: Browser) -> None:
         support.get(f"/orders/?show={told['name']}")
         story.did("typed into the wrong field", 4)
         story.glance()
+
+
+def _ask(story: Story) -> None:
+    """A manager asks why a canary's order was opened; that there is a question goes by mail and webhook."""
+    base = f"https://127.0.0.1:{story.rehearsal.running.configuration.web.port}"
+    manager = Browser(base, story.rehearsal.folders.tls / "ca.pem")
+    try:
+        manager.sign_in(story.rehearsal.people()["manager"])
+        page = manager.get("/openings/")
+        for path in WHY.findall(page.text)[:3]:
+            story.did("asked why", manager.post(path, page).status_code == 200)
+    finally:
+        manager.close()
 
 
 def _pack(story: Story, packer: Browser) -> None:

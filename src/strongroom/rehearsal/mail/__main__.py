@@ -17,17 +17,20 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--folder", type=Path, required=True, help="its certificate and password")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--page-port", type=int, default=0)
+    parser.add_argument("--tray", type=Path, help="keep each letter as a file here")
     parser.add_argument("--ready-fd", type=int)
     options = parser.parse_args(arguments)
     options.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     _, certificate, key = ensure(options.folder, ("localhost", "127.0.0.1"))
     context = server_context(certificate, key)
     password = (options.folder / "password").read_text(encoding="utf-8")
+    if options.tray is not None:
+        options.tray.mkdir(exist_ok=True, mode=0o700)
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     with (
-        MailServer(context, port=options.port, password=password) as server,
+        MailServer(context, port=options.port, password=password, tray=options.tray) as server,
         MailPage(server.box, context, port=options.page_port),
     ):
         if options.ready_fd is not None:

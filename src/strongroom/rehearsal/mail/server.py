@@ -74,9 +74,10 @@ class Mail:
 
 @dataclass
 class Box:
-    """The server's memory; a rehearsal's mails are gone with it."""
+    """The server's memory; a rehearsal's mails are gone with it. tray: a folder that keeps each, for a drill."""
 
     mails: deque[Mail]
+    tray: Path | None = None
     faults: deque[MailFault] = field(default_factory=deque)
     taken: int = 0
     said: list[str] = field(default_factory=list)
@@ -94,23 +95,25 @@ class Box:
         with self.lock:
             self.taken += 1
             self.mails.append(Mail(self.taken, sender, to, data, tls))
+            if self.tray is not None:
+                (self.tray / f"{self.taken:06d}.eml").write_bytes(f"{sender} {to}\r\n".encode() + data)
             return self.taken
 
 
 class MailServer(socketserver.ThreadingTCPServer):
     """The server on this machine. context: none for a server without any TLS. at_once: TLS before anything is said.
-    kept: how many mails; none keeps all."""
+    kept: how many mails; none keeps all. tray: where each is kept as a file besides."""
 
     daemon_threads = True
     allow_reuse_address = True
 
     def __init__(
         self, context: ssl.SSLContext | None, *, port: int = 0, at_once: bool = False, password: str = "",
-        limit: int = LIMIT, kept: int | None = KEPT,
+        limit: int = LIMIT, kept: int | None = KEPT, tray: Path | None = None,
     ) -> None:  # fmt: skip
         super().__init__(("127.0.0.1", port), _Conversation)
         self.context, self.at_once, self.password, self.limit = context, at_once, password, limit
-        self.box = Box(deque(maxlen=kept))
+        self.box = Box(deque(maxlen=kept), tray)
 
     @property
     def port(self) -> int:

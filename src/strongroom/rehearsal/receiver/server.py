@@ -1,5 +1,6 @@
 """The receiver: takes what is signed in time, refuses the rest, and what may go wrong at the other end (F26)."""
 
+import itertools
 import json
 import ssl
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Final, Self
 
 from strongroom.formats.secret import Secret
@@ -39,15 +41,24 @@ class Got:
 
 
 class Receiver(ThreadingHTTPServer):
-    """The receiver on this machine. now: its own clock, seconds since 1970."""
+    """The receiver on this machine. now: its own clock, seconds since 1970. tray: keeps each body that came."""
 
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, context: ssl.SSLContext, secret: Secret, now: Callable[[], float], *, moved: str = "") -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(
+        self, context: ssl.SSLContext, secret: Secret, now: Callable[[], float], *, moved: str = "", port: int = 0,
+        tray: Path | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.tray, self._came = tray, itertools.count(1)
         self.context, self.secret, self.now, self.moved = context, secret, now, moved
         self.got = Got()
+
+    def keep(self, body: bytes) -> None:
+        """Before it is believed or not: what came is what left us."""
+        if self.tray is not None:
+            (self.tray / f"{next(self._came):06d}.json").write_bytes(body)
 
     @property
     def url(self) -> str:
@@ -77,6 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         got = self.server.got
         body = self.rfile.read(min(int(self.headers.get("Content-Length", "0")), LARGEST))
+        self.server.keep(body)
         fault = got.faults.popleft() if got.faults else None
         if fault is not None and self._goes_wrong(fault):
             return
