@@ -56,6 +56,27 @@ def test_a_row_copied_to_another_order_has_no_leaf(house: House, shop: Shop) -> 
             sql.execute("DELETE FROM sealed WHERE account_id = %s AND part = 5", [shop.account])
 
 
+def test_rows_of_a_day_without_a_key_are_seen_whether_it_never_had_one_or_lost_it(house: House, shop: Shop) -> None:
+    """A copy in tomorrow's table, where nothing is sealed yet; and rows that outlived the drop of their day."""
+    told = []
+    with Target(house.rehearsal).unguarded() as sql:
+        sql.execute(
+            "INSERT INTO sealed SELECT account_id, day + 1, order_ref, part, write, born, generation, bundle, body"
+            " FROM sealed WHERE account_id = %s LIMIT 1", [shop.account],
+        )  # fmt: skip
+        try:
+            told.append(verdict(house, "ES-1.rows"))
+        finally:
+            sql.execute("DELETE FROM sealed WHERE account_id = %s AND day > born", [shop.account])
+        sql.execute("UPDATE day_key SET dropped_at = now() WHERE account_id = %s", [shop.account])
+        try:
+            told.append(verdict(house, "ES-1.rows"))
+        finally:
+            sql.execute("UPDATE day_key SET dropped_at = NULL WHERE account_id = %s", [shop.account])
+    assert [(one.outcome, one.seen) for one in told] == [("fail", {"keyless": 1})] * 2
+    assert verdict(house, "ES-1.rows").outcome == "pass"
+
+
 @pytest.mark.usefixtures("house")
 @pytest.mark.parametrize(
     "text", ["Mabel Quill lives in 12 Harbour Road, Quillmarsh", "神南一丁目二番三号渋谷区東京都", "x" + "\0" * 9]

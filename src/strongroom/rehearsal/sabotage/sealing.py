@@ -22,18 +22,19 @@ PART: Final = 5
 ASKED_WITHIN: Final = 20.0
 
 
-def _row(body: bytes, bundle: bytes) -> Any:
-    """A row beside the sealed ones of a living day that fits its columns; rows of other days are RR-2's."""
+def _row(body: bytes, bundle: bytes, later: int = 0) -> Any:
+    """A row beside the sealed ones of a living day that fits its columns; `later`: as many days after the newest."""
 
     @contextlib.contextmanager
     def act(target: Target) -> Iterator[None]:
         with target.unguarded() as sql:
             row = sql.execute(
                 "INSERT INTO sealed (account_id, day, order_ref, part, write, born, generation, bundle, body)"
-                " SELECT account_id, day, order_ref, %s, 1, born, generation, %s, %s FROM sealed s"
+                " SELECT account_id, day + %s, order_ref, %s, 1, born, generation, %s, %s FROM sealed s"
                 " WHERE account_id > 0 AND EXISTS (SELECT FROM day_key k WHERE k.account_id = s.account_id"
-                " AND k.day = s.day AND k.dropped_at IS NULL) LIMIT 1 RETURNING account_id, day, order_ref",
-                [PART, bundle, body],
+                " AND k.day = s.day AND k.dropped_at IS NULL) ORDER BY day DESC LIMIT 1"
+                " RETURNING account_id, day, order_ref",
+                [later, PART, bundle, body],
             ).fetchone()
             assert row is not None  # noqa: S101 - a rehearsal always holds something
             try:
@@ -49,6 +50,7 @@ def _row(body: bytes, bundle: bytes) -> Any:
 
 
 plain: Final = _row(b"\x01" + TEXT.ljust(128 + 16, b"\x00"), b"\x01" + TEXT.ljust(62))
+elsewhere: Final = _row(b"\x01" + os.urandom(128 + 16), b"\x01" + os.urandom(62), later=2)
 nobodys: Final = _row(b"\x01" + os.urandom(128 + 16), b"\x01" + os.urandom(62))
 
 
@@ -100,6 +102,7 @@ def _asked(sql: psycopg.Connection[Any]) -> None:
 SABOTAGE: Final[tuple[Sabotage, ...]] = (
     Sabotage("ES-1", "A row holds plain text that fits its column", plain),
     Sabotage("ES-1", "A row looks sealed, and nobody sealed it", nobodys),
+    Sabotage("ES-1", "A row stands in the table of a day that has no key", elsewhere),
     Sabotage("ES-5", "An address is opened for a label that the ledger does not know", opened_for_no_label),
     Sabotage("ES-5", "Another document goes to the label printer", another_document),
 )

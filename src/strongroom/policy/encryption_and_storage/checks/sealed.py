@@ -33,6 +33,16 @@ TEXT: Final = re.compile(rb"[\x20-\x7e]{40,}|\x00{8,}")
 """What no cipher writes: of the largest parts, one in a hundred thousand million has so long a run by chance."""
 BUNDLES: Final = frozenset(1 + 12 + KEY_BYTES + 2 + n * (1 + TAG_BYTES) + 16 for n in range(4))
 
+WITHOUT_KEY: Final = """
+SELECT count(*) FROM selling_account a CROSS JOIN (
+    SELECT to_date(substr(c.relname, 8), 'YYYYMMDD') AS day FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE i.inhparent = 'sealed'::regclass AND c.relname ~ '^sealed_[0-9]{8}$'
+) d
+WHERE EXISTS (SELECT FROM sealed s WHERE s.account_id = a.id AND s.day = d.day)
+  AND NOT EXISTS (SELECT FROM day_key k WHERE k.account_id = a.id AND k.day = d.day AND k.dropped_at IS NULL)
+"""
+"""Sweep: days of accounts that have rows and no key which is not dropped; each is one look at the table's own key."""
+
 Sealing = tuple[int, bytes, int, int]
 """(account, order's reference, part, write)."""
 
@@ -78,7 +88,13 @@ def reads_as_text(data: bytes) -> bool:
 
 
 def rows_are_sealed(look: Look) -> Verdict:
-    """A sample of sealed rows: each looks like a cipher's, and each has the leaf that its seal left."""
+    """No row stands where no key is; a sample of the others: each looks like a cipher's, and has its seal's leaf."""
+    keyless = asking.settled(lambda: asking.value(WITHOUT_KEY), lambda found: not found)
+    if keyless:
+        return failed(
+            f"Rows stand in {keyless:,} days without a key: nobody sealed them there, or they should be gone.",
+            keyless=keyless,
+        )
     rows = list(_sample())
     if not rows:
         return unused("No personal data is held.", rows=0)
