@@ -45,7 +45,15 @@ TARGETS: Final = {
     "strongroom.policy.retention_and_recovery.rules": ["tests/policy/test_retention_rules.py"],  # the eraser
     "strongroom.keybroker.budgets": ["tests/keybroker/test_budgets.py"],  # the authoriser's counting
     "strongroom.policy.least_privilege.gate": ["tests/policy/test_roles.py"],  # the authoriser's one question
-    "strongroom.policy.least_privilege.roles": ["tests/policy/test_roles.py"],  # and the table that answers it
+    "strongroom.policy.least_privilege.roles": [  # and the table that answers it
+        f"tests/policy/test_roles.py::test_{name}"
+        for name in (
+            "each_role_may_do_what_stands_here_and_no_more",
+            "the_table_is_whole",
+            "only_support_and_nobody_open_a_customers_data",
+            "the_probes_role_is_given_to_nobody",
+        )
+    ],
     "strongroom.policy.obligations.rules": [
         "tests/policy/test_wall_rules.py",
         "tests/policy/test_wall_words.py",
