@@ -50,6 +50,7 @@ TARGETS: Final = {
         for name in (
             "each_role_may_do_what_stands_here_and_no_more",
             "the_table_is_whole",
+            "what_the_whole_office_may_do_is_written_once",
             "only_support_and_nobody_open_a_customers_data",
             "the_probes_role_is_given_to_nobody",
         )
@@ -151,18 +152,34 @@ def mutants(module: str) -> Iterator[Mutant]:
         for other in (*changes(node), *_given(tree, node)):
             made = _Replace(at, copy.deepcopy(other)).visit(copy.deepcopy(tree))
             line = getattr(node, "lineno", 0)
-            was, now = ast.unparse(node).split("\n")[0], ast.unparse(ast.fix_missing_locations(other)).split("\n")[0]
-            yield Mutant(module, f"{line}: {was}  →  {now}", ast.unparse(ast.fix_missing_locations(made)))
+            yield Mutant(module, f"{line}: {_told(node, other)}", ast.unparse(ast.fix_missing_locations(made)))
 
 
 def _given(tree: ast.AST, node: ast.AST) -> Iterator[ast.AST]:
     """A set of names with one more, of those that the module's other sets hold: what a role was given by mistake."""
     if not isinstance(node, ast.Set):
         return
-    every = {ast.unparse(each): each for found in ast.walk(tree) if isinstance(found, ast.Set) for each in found.elts}
-    for name in sorted(set(every) - {ast.unparse(each) for each in node.elts}):
-        if isinstance(every[name], ast.Attribute):
-            yield ast.Set([*node.elts, every[name]])
+    every = {name for found in ast.walk(tree) if isinstance(found, ast.Set) for name in _names(tree, found)}
+    for name in sorted(every - _names(tree, node)):
+        yield ast.Set([*node.elts, ast.parse(name, mode="eval").body])
+
+
+def _names(tree: ast.AST, node: ast.Set) -> set[str]:
+    """The names in a set, with those of a constant's set that is poured into it."""
+    found = {ast.unparse(each) for each in node.elts if isinstance(each, ast.Attribute)}
+    poured = {ast.unparse(each.value) for each in node.elts if isinstance(each, ast.Starred)}
+    for other in ast.walk(tree):
+        if isinstance(other, ast.AnnAssign) and ast.unparse(other.target) in poured:
+            found |= {name for each in ast.walk(other) if isinstance(each, ast.Set) for name in _names(tree, each)}
+    return found
+
+
+def _told(node: ast.AST, other: ast.AST) -> str:
+    """What was changed, for people: of sets what came or went, else both."""
+    if isinstance(node, ast.Set) and isinstance(other, ast.Set):
+        was, now = ({ast.unparse(each) for each in one.elts} for one in (node, other))
+        return " ".join([*(f"+ {name}" for name in sorted(now - was)), *(f"- {name}" for name in sorted(was - now))])
+    return "  →  ".join(ast.unparse(ast.fix_missing_locations(one)).split("\n")[0] for one in (node, other))
 
 
 def _outside(node: ast.AST) -> list[ast.AST]:

@@ -6,6 +6,7 @@ import pytest
 
 from strongroom.formats.refused import Refused
 from strongroom.policy.clauses.permissions import NUMBERS, Permission
+from strongroom.policy.least_privilege import roles
 from strongroom.policy.least_privilege.roles import FOR_PEOPLE, ROLES, Role
 
 if TYPE_CHECKING:  # mutants begin this file some hundred times; what a house needs is not among what they change
@@ -91,6 +92,10 @@ def test_each_role_may_do_what_stands_here_and_no_more(role: Role) -> None:
 
 def test_the_table_is_whole() -> None:
     assert set(TABLE) == {role.value for role in Role} == {role.value for role in ROLES}
+
+
+def test_what_the_whole_office_may_do_is_written_once() -> None:
+    assert {permission.value for permission in roles.OFFICE} == set(OFFICE.split())
 
 
 def test_only_support_and_nobody_open_a_customers_data() -> None:
