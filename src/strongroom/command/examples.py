@@ -66,6 +66,7 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "bench scan": (("strongroom bench scan --sizes 200", "200 MB of each kind"),),
     "bench pages": (("strongroom bench pages --sizes 100000,1000000", "at two sizes"),),
     "bench wall": (("strongroom bench wall --orders 100000", "the wall over fewer orders"),),
+    "sbom": (("strongroom sbom > sbom.json", "every library that is installed here, for whoever watches advisories"),),
     "completion": (("strongroom completion bash > ~/.local/share/bash-completion/completions/strongroom", "bash"),
                    ("strongroom completion fish > ~/.config/fish/completions/strongroom.fish", "fish")),
     "man": (("strongroom man > strongroom.1", "then: man ./strongroom.1"),),

@@ -13,6 +13,7 @@ from django.db import OperationalError
 
 from strongroom.command import (
     bench,
+    bill,
     configuration,
     describing,
     doctor,
@@ -36,7 +37,7 @@ from strongroom.policy.definitions import TimeUnknown
 from strongroom.policy.encryption_and_storage.connection import Locked, Unavailable
 
 SECTIONS = (start, service, keys, orders, labels, retention, journal, policy, configuration, people, doctor, drill,
-            bench, rehearse, describing)  # fmt: skip
+            bench, rehearse, bill, describing)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one return an exit code
