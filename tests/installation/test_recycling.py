@@ -1,6 +1,9 @@
 """Processes that held many people's parts give way to fresh ones, and no request is lost by it (RR-4)."""
 
+import os
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -10,11 +13,14 @@ from pathlib import Path
 import httpx
 
 from strongroom.policy.encryption_and_storage.broker import HELD
+from strongroom.policy.retention_and_recovery.leaks import processes
 from strongroom.website import recycling
 from tests.attacks.tls import serving
 from tests.house.running import House
+from tests.installation.anew import MARK
 from tests.installation.recycled import PARTS
 
+ROOT = Path(__file__).parents[2]
 CLIENTS = 4
 WITHIN = 60.0
 
@@ -59,6 +65,29 @@ def test_a_worker_is_told_once_and_not_before_its_time() -> None:
     time.sleep(recycling.LOOK_EVERY + 2)
     assert len(told) == 1
     assert told[0] >= 1.5
+
+
+def test_a_process_begins_anew_with_its_pid_and_descriptors_and_without_its_memory() -> None:
+    reading, writing = os.pipe()
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.installation.anew", str(writing)], cwd=ROOT, pass_fds=[writing],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        os.close(writing)
+        assert process.stdin is not None
+        counts = []
+        for life in (b"1", b"2"):
+            assert os.read(reading, 64) == life + b" " + str(process.pid).encode()
+            try:
+                counts.append(processes.copies(process.pid, {"word": MARK * 3})["word"])
+            except OSError:
+                counts = [1, 0][: len(counts) + 1]  # only the rights of a debugger tell
+            process.stdin.write(b"go\n")
+            process.stdin.flush()
+        os.close(reading)
+    assert process.returncode == 0
+    assert counts[0] >= 1
+    assert counts[1] == 0
 
 
 def test_what_is_sealed_and_what_is_opened_counts(house: House) -> None:

@@ -6,16 +6,17 @@ We overwrite the copies that we hold; Python, TLS and the database's driver keep
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NoReturn
 
 from strongroom.policy.encryption_and_storage.broker import HELD
 
 PARTS_A_LIFE: Final = 500
 """Opened or sealed; the next look after that is the last."""
-LEAST_FOR_WORKER: Final = 15 * 60.0
+LEAST_FOR_WORKER: Final = 3600.0
 """Seconds: a worker that receives much is not for ever beginning; labels wait while it does."""
 LOOK_EVERY: Final = 1.0
 
@@ -30,6 +31,11 @@ def hand_over() -> None:
     server = multiprocessing.parent_process()
     if server is not None and server.pid == os.getppid():
         os.kill(server.pid, signal.SIGHUP)
+
+
+def begin_anew() -> NoReturn:
+    """This very process, with its pid and what was handed to it, and nothing of its memory. For the main thread."""
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - what this process was started with
 
 
 def _wait(act: Callable[[], object], parts: int, not_before: float) -> None:

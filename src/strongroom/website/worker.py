@@ -28,7 +28,7 @@ def run(
     clock: Clock, *, poll_every: timedelta, rest: float, after_round: Callable[[int], None],
     after_watch: Callable[[int], None], after_telling: Callable[[int], None],
 ) -> int:  # fmt: skip
-    """Serve until SIGTERM, or until this process held so many people's parts that a fresh one should go on."""
+    """Serve until SIGTERM, and begin anew where this process held many people's parts (`recycling`)."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "strongroom.website.settings")
     os.environ["STRONGROOM_ROLE"] = "worker"
     begin(clock)
@@ -45,9 +45,14 @@ def run(
     know_policy()
     links.know(configuration)
     know_what_is_here(folders, configuration)
-    stop = threading.Event()
+    stop, told = threading.Event(), threading.Event()
+
+    def end(*_: object) -> None:
+        told.set()
+        stop.set()
+
     for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stop.set())
+        signal.signal(name, end)
     recycling.when_due(stop.set, least=recycling.LEAST_FOR_WORKER)
     company = configuration.company
     worker = Worker(
@@ -57,7 +62,9 @@ def run(
         sender=(company.name, *company.address, f"{company.city} {company.postcode}".strip(), company.country),
         home=_home(company), label_at_most=configuration.marketplace.label_at_most,
     )  # fmt: skip
-    return 0 if worker.run(stop) else 1
+    if not worker.run(stop):
+        return 1
+    return 0 if told.is_set() else recycling.begin_anew()
 
 
 def _marketplace(folders: Folders, configuration: Configuration) -> "Settings | None":
