@@ -39,6 +39,8 @@ def shape_of(table: str, column: str) -> str:
         ("run", "seen", '{"order": "6f1e2d3c-1111-4222-8333-944455566677", "n": 3}', ""),
         ("run", "seen", '{"who": "mabel@quill.example"}', "an e-mail address"),
         ("api_call", "request_id", '{"name":"Mabel"}', "something else than id"),
+        ("mfa_authenticator", "type", "recovery_codes", ""),
+        ("mfa_authenticator", "type", "recovery codes of Mabel", "something else than letters"),
     ],
 )
 def test_a_text_is_what_its_column_is_for(table: str, column: str, text: str, why: str) -> None:
