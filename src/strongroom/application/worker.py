@@ -42,8 +42,10 @@ from strongroom.policy.retention_and_recovery.models import Receiver
 LEASE: Final = timedelta(minutes=10)
 WATCH_EVERY: Final = timedelta(minutes=1)
 RETENTION_EVERY: Final = timedelta(hours=1)
+ROUND_EVERY: Final = 1.0
+"""Seconds between rounds; each asks the database what is due, so a house in which nothing happens does little."""
 LOOK_EVERY: Final = 0.2
-"""Seconds between rounds, and so how soon an entry gets its place in the tree."""
+"""Seconds between looks for entries without a place in the tree, and for deadlines."""
 WAITS_FOR_ROUNDS: Final = 30.0
 """Seconds of real time that the watch leaves to a round after a clock was stepped."""
 CHECKS_EVERY: Final = 0.5
@@ -58,7 +60,7 @@ log = logging.getLogger("strongroom.worker")
 
 class Worker:
     """One worker process. `rest`: seconds after which it sees that the clock was moved; with a clock that nobody moves,
-    rounds are `LOOK_EVERY` apart.
+    rounds are `ROUND_EVERY` apart.
 
     `after_round` hears how often the clock had been moved when a whole round began, `after_watch` the same of the watch
     of deadlines, `after_telling` of telling. `controls`: what is checked; `look`: makes what a check is handed.
@@ -130,7 +132,7 @@ class Worker:
             if self._round():
                 self._after_round(steps)
             self._seen_steps = steps
-            self._wait(stop, LOOK_EVERY, lambda: self._clock.steps() != steps)  # noqa: B023 - asked within this turn
+            self._wait(stop, ROUND_EVERY, lambda: self._clock.steps() != steps)  # noqa: B023 - asked within this turn
         told = stop.is_set()
         stop.set()
         for thread in besides[:3]:
