@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from tests.ports import free_port
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
+IDLE = 300.0
+"""Seconds after which a test relies on no session that was not used: each role's ends after some minutes."""
 
 
 @pytest.fixture(scope="session")
@@ -58,11 +61,12 @@ def chromium() -> Iterator[Any]:
 
 
 class Doors:
-    """Signs people in, each once: a code works once, so sessions are shared within the tests."""
+    """Signs people in, each once: a code works once, so sessions are shared within the tests, while they last."""
 
     def __init__(self, rehearsal: Rehearsal) -> None:
         self._rehearsal = rehearsal
         self._inside: dict[str, Browser] = {}
+        self._used: dict[str, float] = {}
         self._all: list[Browser] = []
 
     def browser(self) -> Browser:
@@ -71,9 +75,10 @@ class Doors:
         return self._all[-1]
 
     def __call__(self, role: str) -> Browser:
-        if role not in self._inside:
+        if time.monotonic() - self._used.get(role, -IDLE) >= IDLE:
             self._inside[role] = self.browser()
             self._inside[role].sign_in(self._rehearsal.people()[role])
+        self._used[role] = time.monotonic()
         return self._inside[role]
 
     def close(self) -> None:

@@ -40,16 +40,18 @@ def test_a_running_house_is_well(rehearsal: Rehearsal) -> None:
 
 def test_a_locked_broker_is_a_problem_until_the_remedy_is_followed(rehearsal: Rehearsal) -> None:
     assert strongroom(rehearsal, "keys", "seal").returncode == 0
-    row = doctor(rehearsal, "keys.broker")["keys.broker"]
-    assert (row["state"], row["remedies"]) == ("problem", ["strongroom keys unlock"])
-    unlock = rehearsal.folders.data / "rehearsal-unlock"
-    assert strongroom(rehearsal, "keys", "unlock", "--file", str(unlock)).returncode == 0
+    try:
+        row = doctor(rehearsal, "keys.broker")["keys.broker"]
+        assert (row["state"], row["remedies"]) == ("problem", ["strongroom keys unlock"])
+    finally:
+        unlock = rehearsal.folders.data / "rehearsal-unlock"
+        assert strongroom(rehearsal, "keys", "unlock", "--file", str(unlock)).returncode == 0
     assert doctor(rehearsal, "keys.broker")["keys.broker"]["state"] == "ok"
 
 
 PLANTED = [
-    ("house.schema", "DELETE FROM django_migrations WHERE app = 'obligations' AND name LIKE '0007%'",
-     "INSERT INTO django_migrations (app, name, applied) VALUES ('obligations', '0007_channel_guards', now())"),
+    ("house.schema", "DELETE FROM django_migrations WHERE app = 'obligations' AND name LIKE '0008%'",
+     "INSERT INTO django_migrations (app, name, applied) VALUES ('obligations', '0008_open_by_kind', now())"),
     ("house.printers", "UPDATE printer SET condition = 'wrong'", "UPDATE printer SET condition = 'ready'"),
 ]  # fmt: skip
 

@@ -4,6 +4,7 @@ import fcntl
 import os
 import platform
 import sys
+import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,8 @@ from strongroom.installation.neighbours import PROC
 from strongroom.installation.problems import CannotStart
 
 GIB: Final = 1 << 30
+BORN_AGAIN_WITHIN: Final = 4.0
+"""Seconds that a key broker is waited for whose socket is there."""
 
 
 class NotHere(Exception):
@@ -86,11 +89,17 @@ class Patient:
 
     @cached_property
     def told(self) -> Told | None:
-        """What the key broker says of time and lock; none where it does not answer here."""
-        try:
-            return Broker(path=self.folders.terminal_socket).time()
-        except Silent:
-            return None
+        """What the key broker says of time and lock; none where it does not answer here. One that is just being born
+        again, as after it was locked, is waited for.
+        """
+        path, until = self.folders.terminal_socket, time.monotonic() + BORN_AGAIN_WITHIN
+        while True:
+            try:
+                return Broker(path=path).time()
+            except Silent:
+                if not path.exists() or time.monotonic() > until:
+                    return None
+            time.sleep(0.1)
 
     @property
     def is_up(self) -> bool:
