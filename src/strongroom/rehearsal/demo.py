@@ -21,14 +21,14 @@ from strongroom.rehearsal.browser import Browser
 from strongroom.rehearsal.installation import Rehearsal
 from strongroom.rehearsal.watchman import Watchman
 
-STEP: Final = 8 * 3600.0
+STEP: Final = 12 * 3600.0
 DAYS: Final = 35
 ORDERS_PER_DAY: Final = 6.0
 LEFT_TO_PACKERS: Final = 1
 """Days at the end of a demo in which nothing is despatched by itself."""
-LOOK_EACH: Final = 7
+LOOK_EACH: Final = 5
 """Steps between people's looks at orders: the hours of the day take turns."""
-OFFICE_EACH: Final = 18
+OFFICE_EACH: Final = 12
 """Steps between the office's hours, six days: then are duties done, cases decided and letters read."""
 REASONS: Final = (Purpose.DELIVERY, Purpose.CARRIER, Purpose.DELIVERY, Purpose.WRITE_BACK, Purpose.CALL_BACK)
 PARCELS: Final = 6
@@ -46,7 +46,7 @@ CODE: Final = re.compile(r">([0-9A-Z]{5}-[0-9A-Z]{5})</a>")
 def run(
     rehearsal: Rehearsal, *, days: int = DAYS, say: Any = None, through: Callable[[range], Iterable[int]] = iter
 ) -> dict[str, Any]:
-    """Live through `days` of policy time in steps of eight hours; people look at orders meanwhile. The report.
+    """Live through `days` of policy time in steps of twelve hours; people look at orders meanwhile. The report.
 
     through: goes through the steps in their order; whoever waits may show how far it is.
     """

@@ -18,6 +18,7 @@ def main() -> int:
         sys.stderr.write("a sample company is for rehearsals only\n")
         return 1
     data = Path(os.environ["STRONGROOM_DATA"])
+    sample_shop.make_places()  # before anybody looks whether this machine stands in one
     sample_people.make(data / sample_people.FILE)
     sample_shop.make(data)
     return 0

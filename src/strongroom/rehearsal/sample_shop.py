@@ -24,11 +24,15 @@ ACCOUNT_WITHIN: Final = 30.0
 
 
 def make(data: Path) -> None:
-    """All of it, in the rehearsal of this folder; waits for the worker to know the selling account."""
-    _places()
-    _devices()
+    """Stock and a printer, in the rehearsal of this folder; waits for the worker to know the selling account."""
     _stock(_account())
     _printer(data / "printer")
+
+
+def make_places() -> None:
+    """Places with what stands there, and devices."""
+    _places()
+    _devices()
 
 
 def _places() -> None:

@@ -27,7 +27,10 @@ def when_due(act: Callable[[], object], *, parts: int = PARTS_A_LIFE, least: flo
 
 
 def hand_over() -> None:
-    """Ask the server to start another process beside this one, then to end this one behind its last answer."""
+    """Ask the server to start another process beside this one, then to end this one behind its last answer.
+
+    Every request that was sent is answered. A connection in the middle of its handshake may be closed unasked.
+    """
     server = multiprocessing.parent_process()
     if server is not None and server.pid == os.getppid():
         os.kill(server.pid, signal.SIGHUP)

@@ -89,8 +89,10 @@ def read_scan(text: str) -> Scan:
     if not value:
         return Scan(ScanKind.NOTHING, "")
     packed = re.sub(r"[\s-]", "", value).upper()
-    bare = packed.removeprefix(PREFIX).replace("I", "1").replace("L", "1").replace("O", "0")
-    if (packed.startswith(PREFIX) or "-" in value[5:6]) and _is_code(bare):
+    is_prefixed = packed.startswith(PREFIX) and len(packed) > CODE_CHARACTERS  # a code may begin with these letters too
+    bare = packed.removeprefix(PREFIX) if is_prefixed else packed
+    bare = bare.replace("I", "1").replace("L", "1").replace("O", "0")
+    if (is_prefixed or "-" in value[5:6]) and _is_code(bare):
         return Scan(ScanKind.OUR_CODE, bare)
     if re.fullmatch(r"\d{3}-\d{7}-\d{7}", value):
         return Scan(ScanKind.AMAZON_NUMBER, value)
