@@ -23,15 +23,15 @@ from strongroom.rehearsal.watchman import Watchman
 
 STEP: Final = 12 * 3600.0
 DAYS: Final = 35
-ORDERS_PER_DAY: Final = 6.0
+ORDERS_PER_DAY: Final = 5.5
 LEFT_TO_PACKERS: Final = 1
 """Days at the end of a demo in which nothing is despatched by itself."""
-LOOK_EACH: Final = 5
+LOOK_EACH: Final = 7
 """Steps between people's looks at orders: the hours of the day take turns."""
 OFFICE_EACH: Final = 12
 """Steps between the office's hours, six days: then are duties done, cases decided and letters read."""
 REASONS: Final = (Purpose.DELIVERY, Purpose.CARRIER, Purpose.DELIVERY, Purpose.WRITE_BACK, Purpose.CALL_BACK)
-PARCELS: Final = 6
+PARCELS: Final = 5
 PAPER_WITHIN: Final = 15.0
 """Seconds a packer waits for a label before the next slip."""
 ON_SCREEN: Final = frozenset(purpose for purpose, opens in OPENS.items() if Peer.WEB in opens.peers) - {
