@@ -68,7 +68,7 @@ def _own_clauses(people: dict[str, Any]) -> None:
     from strongroom.policy.clauses.clauses import all_clauses  # noqa: PLC0415
     from strongroom.policy.obligations import owners  # noqa: PLC0415
 
-    known = owners.owners()
+    known = owners.answering()
     for clause in all_clauses():
         if clause not in known:
             owner = people[OWNERS[clause.partition("-")[0]]]

@@ -1,5 +1,6 @@
 """What every page's frame says: who is here, what they may go to, live or rehearsal, locked or not."""
 
+import functools
 from typing import Any, Final
 
 from django.http import HttpRequest
@@ -37,14 +38,15 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     """Read once a page, when its template asks; a broker that does not answer is said in words."""
     user = getattr(request, "user", None)
     person = user if isinstance(user, Person) else None
-    permissions = person.permissions() if person else frozenset()
+    roles = person.roles() if person else []
+    permissions = person.permissions(roles) if person else frozenset()
     return {
         "person": person,
-        "roles": [role.value for role in person.roles()] if person else [],
+        "roles": [role.value for role in roles],
         "navigation": [(name, words) for name, words, needed in NAVIGATION if needed in permissions],
-        "installation": Installation.objects.first,
+        "installation": functools.cache(Installation.objects.first),
         "keys": _keys,
-        "questions": (lambda: len(questions_for(person))) if person else 0,
+        "questions": functools.cache(lambda: len(questions_for(person))) if person else 0,
         "news": lambda: request.session.pop("news", ""),
         "may": {permission.name.lower() for permission in permissions},
     }

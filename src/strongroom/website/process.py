@@ -1,11 +1,19 @@
 """Joining this process to the key broker: policy time, and the way of urgent entries into the tree."""
 
+import gc
+
 import django
 from django.core import checks
 
 from strongroom.formats.clock import Clock
 from strongroom.installation.process_flags import harden
 from strongroom.website.log import end_without_values
+
+
+def settle() -> None:
+    """What is loaded by now stays for this process's life: the collector goes through what comes after alone."""
+    gc.collect()
+    gc.freeze()
 
 
 def begin(clock: Clock) -> None:

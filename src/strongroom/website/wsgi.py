@@ -3,7 +3,7 @@
 import os
 
 from strongroom.formats.clock import SystemClock
-from strongroom.website.process import begin
+from strongroom.website.process import begin, settle
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "strongroom.website.settings")
 begin(SystemClock())
@@ -13,5 +13,6 @@ from django.core.wsgi import get_wsgi_application  # noqa: E402 - after the proc
 from strongroom.website import keeping, recycling  # noqa: E402
 
 application = get_wsgi_application()
+settle()
 keeping.start()
 recycling.when_due(recycling.hand_over)

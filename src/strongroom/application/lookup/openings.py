@@ -26,7 +26,7 @@ from strongroom.policy.least_privilege.actions import reference_of
 from strongroom.policy.least_privilege.gate import require
 from strongroom.policy.least_privilege.models import Person
 from strongroom.policy.logging_and_monitoring import journal, references
-from strongroom.policy.logging_and_monitoring.models import Entry
+from strongroom.policy.logging_and_monitoring.models import Entry, SellingAccount
 from strongroom.policy.obligations.actions import ObligationKind, open_obligation, satisfy
 from strongroom.policy.obligations.models import Obligation
 from strongroom.policy.retention_and_recovery.actions import selling_accounts
@@ -157,15 +157,15 @@ def ask_why(*, account: int, entry: uuid.UUID, by: Person) -> None:
 
 def questions_for(person: Person) -> list[tuple[Obligation, Entry]]:
     """What a person must explain, the most urgent first."""
-    mine = references.all_of(person.pk)
-    accounts = selling_accounts()
+    selling = SellingAccount.objects.filter(id__gt=0).values("id")
     waiting = list(
         Obligation.objects.open()
-        .filter(account_id__in=accounts, kind=ObligationKind.EXPLAIN_OPENING)
+        .filter(account_id__in=selling, kind=ObligationKind.EXPLAIN_OPENING)
         .order_by("due_at")
     )  # fmt: skip
     if not waiting:
         return []
+    mine, accounts = references.all_of(person.pk), {each.account_id for each in waiting}
     entries_ = {
         e.id: e
         for e in Entry.objects.filter(

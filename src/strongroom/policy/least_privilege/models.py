@@ -1,5 +1,6 @@
 """People and their grants. Local tables: no account table refers to them (DESIGN 12)."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import ClassVar, Self
@@ -65,11 +66,11 @@ class Person(AbstractBaseUser):
         granted = set(Grant.objects.in_force().filter(person=self).values_list("role", flat=True))
         return [role for role in ROLES if role in granted]
 
-    def permissions(self) -> frozenset[Permission]:
-        """All that the roles allow; nothing for who is not active or is locked."""
+    def permissions(self, roles: Iterable[Role] | None = None) -> frozenset[Permission]:
+        """All that the roles allow, read now where they are not handed in; nothing for who is not active or locked."""
         if not self.is_active or self.locked_at is not None:
             return frozenset()
-        return frozenset().union(*(ROLES[role].permissions for role in self.roles()))
+        return frozenset().union(*(ROLES[role].permissions for role in (self.roles() if roles is None else roles)))
 
 
 class Grants(models.QuerySet["Grant"]):

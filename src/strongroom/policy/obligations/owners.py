@@ -1,5 +1,6 @@
 """Who answers for a clause, who stands in, and clauses that are not kept for a while by approval (DESIGN 1)."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -23,6 +24,15 @@ NEVER_EXCEPTED: Final = frozenset({"RR-2", "RR-3", "ES-1", "AM-3", "LM-2"})
 """What the system itself enforces without a switch cannot be excepted: there would be nothing to except."""
 
 
+@dataclass(frozen=True)
+class Owner:
+    """Whoever answers for a clause, and the number of who stands in."""
+
+    person: int
+    name: str
+    delegate: int | None
+
+
 @transaction.atomic
 def hand_over(*, clause: str, to: Person, delegate: Person | None, by: Person) -> ClauseOwner:
     """From now on this person answers for the clause; who did before stays in the rows."""
@@ -42,10 +52,17 @@ def hand_over(*, clause: str, to: Person, delegate: Person | None, by: Person) -
     return made
 
 
-def owners() -> dict[str, ClauseOwner]:
-    """Who answers for what now."""
-    rows = ClauseOwner.objects.filter(until__isnull=True).select_related("person", "delegate")
-    return {row.clause: row for row in rows}
+def answering() -> dict[str, Owner]:
+    """Who answers for what now, by clause."""
+    rows = ClauseOwner.objects.filter(until__isnull=True)
+    named = rows.values_list("clause", "person_id", "person__name", "delegate_id")
+    return {clause: Owner(person, name, delegate) for clause, person, name, delegate in named}
+
+
+def owner_of(clause: str) -> ClauseOwner | None:
+    """Who answers for one clause now, and who stands in."""
+    rows = ClauseOwner.objects.filter(clause=clause, until__isnull=True)
+    return rows.select_related("person", "delegate").first()
 
 
 def propose_exception(*, clause: str, reason: str, until: datetime, by: Person) -> Approval:

@@ -37,6 +37,11 @@ class State(StrEnum):
     def words(self) -> str:
         return self.value.capitalize()
 
+    @property
+    def slug(self) -> str:
+        """As style sheets and icons name it: `not-used`."""
+        return self.value.replace(" ", "-")
+
 
 NOT_BUILT: Final = "Not built yet: nothing looks at this promise."
 NEEDS_A_PERSON: Final = (State.FALSE, State.UNKNOWN, State.DUE)

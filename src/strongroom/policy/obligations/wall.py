@@ -1,8 +1,8 @@
 """The wall as it stands now, read from rows: a tile a clause, what is due next, and turns of clauses (DESIGN 1)."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -38,11 +38,25 @@ LEFT JOIN entry e ON e.account_id = 0 AND e.id = r.entry
 
 
 @dataclass(frozen=True)
+class Open:
+    """What is open of one kind, duty and clause, over all accounts: how many, how it stands, and the first due."""
+
+    kind: ObligationKind
+    duty: str
+    clause: str
+    count: int
+    passed: int
+    warned: int
+    due_at: datetime
+
+
+@dataclass(frozen=True)
 class Wall:
-    """All tiles, worst first, and when they were read."""
+    """All tiles, worst first, when they were read, and what is open, soonest first."""
 
     tiles: tuple[Tile, ...]
     at: datetime
+    open: tuple[Open, ...] = ()
 
     def counts(self) -> dict[State, int]:
         counted = Counter(tile.state for tile in self.tiles)
@@ -56,7 +70,8 @@ def read(controls: Controls) -> Wall:
     """Every clause as it stands now."""
     now = definitions.now()
     runs_seen = last_runs([check.id for check in controls.checks])
-    duties, deadlines, exceptions = _duties(), _deadlines(now), _exceptions(now)
+    waiting = all_open(now)
+    duties, deadlines, exceptions = _duties(), _deadlines(waiting), _exceptions(now)
     silent = lost([SWEEPER], now)
     tiles = [
         rules.tile(
@@ -70,7 +85,21 @@ def read(controls: Controls) -> Wall:
         )
         for clause in all_clauses().values()
     ]
-    return Wall(tuple(sorted(tiles, key=lambda tile: tile.state.rank)), now)
+    return Wall(tuple(sorted(tiles, key=lambda tile: tile.state.rank)), now, waiting)
+
+
+def all_open(now: datetime) -> tuple[Open, ...]:
+    """Sweep: all open obligations by kind, duty and clause, soonest first; they are gone through once a page."""
+    rows = (
+        Obligation.objects.open()
+        .values_list("kind", "duty", "clause")
+        .annotate(
+            count=Count("due_at"), passed=Count("due_at", Q(due_at__lte=now)), warned=Count("warned_at"),
+            due=Min("due_at"),
+        )
+        .order_by("due")
+    )  # fmt: skip
+    return tuple(Open(ObligationKind(kind), *rest) for kind, *rest in rows)
 
 
 def last_runs(ids: Sequence[str]) -> dict[str, RunSeen]:
@@ -78,11 +107,6 @@ def last_runs(ids: Sequence[str]) -> dict[str, RunSeen]:
     with connection.cursor() as cursor:
         cursor.execute(LAST_RUNS, [list(ids)])
         return {row[0]: _run_seen(*row) for row in cursor.fetchall()}
-
-
-def next_deadlines(count: int) -> list[Obligation]:
-    """Sweep: what is due next, over all accounts; one row a kind, clause and day of retention, else each."""
-    return list(Obligation.objects.open().order_by("due_at")[:count])
 
 
 def note_turns(wall: Wall) -> list[Turn]:
@@ -125,9 +149,10 @@ def _run_seen(
 
 def _duties() -> dict[str, list[DutySeen]]:
     """Every duty in force by clause, with its open obligation and last evidence."""
-    standing = {row.duty: row for row in Obligation.objects.open().filter(account_id=HERE, kind=ObligationKind.DUTY)}
+    duties = Obligation.objects.open().filter(account_id=HERE, kind=ObligationKind.DUTY)
+    standing = {row.duty: row for row in duties.only("duty", "due_at", "warned_at")}
     newest = Evidence.objects.filter(account_id=HERE).order_by("duty", "-effective_from", "-received_at")
-    done = {row.duty: row for row in newest.distinct("duty")}
+    done = {row.duty: row for row in newest.distinct("duty").only("duty", "effective_from", "withdrawn_at")}
     seen: dict[str, list[DutySeen]] = defaultdict(list)
     for duty in terms.in_force().duties():
         seen[duty.clause].append(_duty_seen(duty, standing.get(duty.name), done.get(duty.name)))
@@ -142,19 +167,16 @@ def _duty_seen(duty: Duty, row: Obligation | None, last: Evidence | None) -> Dut
     )  # fmt: skip
 
 
-def _deadlines(now: datetime) -> dict[str, DeadlinesSeen]:
-    """Sweep: open obligations but duties, counted by clause over all accounts."""
-    rows = (
-        Obligation.objects.open()
-        .exclude(kind=ObligationKind.DUTY)
-        .values("clause")
-        .annotate(
-            open=Count("due_at"), passed=Count("due_at", Q(due_at__lte=now)),
-            warned=Count("due_at", Q(warned_at__isnull=False)),
-            next_due=Min("due_at"),
-        )
-    )  # fmt: skip
-    return {r["clause"]: DeadlinesSeen(r["open"], r["passed"], r["warned"], r["next_due"]) for r in rows}
+def _deadlines(waiting: Iterable[Open]) -> dict[str, DeadlinesSeen]:
+    """Open obligations but duties, by clause; the soonest of a clause comes first."""
+    seen: dict[str, DeadlinesSeen] = {}
+    for row in waiting:
+        if row.kind is not ObligationKind.DUTY:
+            was = seen.get(row.clause, DeadlinesSeen(next_due=row.due_at))
+            seen[row.clause] = replace(
+                was, open=was.open + row.count, passed=was.passed + row.passed, warned=was.warned + row.warned
+            )
+    return seen
 
 
 def _exceptions(now: datetime) -> dict[str, ExceptionSeen]:

@@ -1,5 +1,6 @@
 """How facts are written on pages: times in London with UTC behind them, how long is left, grouped numbers."""
 
+import functools
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from strongroom.policy import definitions
 from strongroom.policy.definitions import TimeUnknown
-from strongroom.policy.obligations.rules import age
+from strongroom.policy.obligations.rules import State, age
 
 register = template.Library()
 LONDON = ZoneInfo("Europe/London")
@@ -84,6 +85,14 @@ def flap(until: datetime) -> str:
     if rest.days:
         return f"{rest.days:>2}d {rest.seconds // 3600:>2}h"
     return f"{rest.seconds // 3600:>2}h {rest.seconds % 3600 // 60:>2}m"
+
+
+@register.simple_tag
+@functools.cache
+def state(one: State) -> SafeString:
+    """A promise's state: its icon and its word."""
+    icon = format_html('<svg class="icon" aria-hidden="true"><use href="#i-{}"/></svg>', one.slug)
+    return format_html('<span class="state" data-state="{}">{}{}</span>', one.slug, icon, one.words)
 
 
 @register.filter

@@ -1,20 +1,21 @@
 """What is due next, for the board and the page of duties: one row a kind, with whose it is (DESIGN 1)."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
-from django.db.models import Count, Min
 from django.urls import reverse
 
 from strongroom.policy.clauses import terms
 from strongroom.policy.clauses.profiles import Duty
 from strongroom.policy.least_privilege.models import Grant, Person
-from strongroom.policy.obligations import actions, evidence, owners
+from strongroom.policy.obligations import actions, evidence
 from strongroom.policy.obligations.actions import ObligationKind
-from strongroom.policy.obligations.models import ClauseOwner, Evidence, Obligation
+from strongroom.policy.obligations.models import Evidence, Obligation
+from strongroom.policy.obligations.owners import Owner
+from strongroom.policy.obligations.wall import Open
 
 WORDS: Final = {
     ObligationKind.FORGET_DAY: "The last rows of {day} are gone",
@@ -27,6 +28,8 @@ WORDS: Final = {
     ObligationKind.FORGET_OTHER_DATA: "Other data of old orders goes",
     ObligationKind.CHANGE_KEY: "A key is changed",
 }
+Owners = Mapping[str, Owner]
+"""Who answers for what, by clause."""
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
 BY_ITSELF: Final = (ObligationKind.FORGET_DAY, ObligationKind.FORGET_CANCELLED, ObligationKind.FORGET_OTHER_DATA)
 
@@ -56,28 +59,22 @@ class DutyLine:
     mine: bool
 
 
-def lines(now: datetime, count: int = 5) -> list[Line]:
+def lines(waiting: Sequence[Open], answering: Owners, count: int = 5) -> list[Line]:
     """What is due next, soonest first: the first of each kind, and how many of it are open."""
-    rows = (
-        Obligation.objects.open()
-        .values("kind", "duty", "clause")
-        .annotate(due=Min("due_at"), n=Count("due_at"))
-        .order_by("due")[:count]
-    )  # sweep: over all accounts
-    known, answering = {duty.name: duty for duty in terms.in_force().duties()}, owners.owners()
+    known = {duty.name: duty for duty in terms.in_force().duties()}
     return [
         Line(
-            row["due"], _words(row, known), row["clause"], _whose(row, known, answering), row["n"], _link(row),
-            row["due"] <= now,
+            row.due_at, _words(row, known), row.clause, _whose(row, known, answering), row.count, _link(row),
+            row.passed > 0,
         )
-        for row in rows
+        for row in waiting[:count]
     ]  # fmt: skip
 
 
-def duty_lines(me: Person) -> list[DutyLine]:
+def duty_lines(me: Person, answering: Owners) -> list[DutyLine]:
     """Every duty in force: those that are late or due first, then by their day."""
     standing = {row.duty: row for row in Obligation.objects.open().filter(account_id=0, kind=ObligationKind.DUTY)}
-    answering, roles, last = owners.owners(), {role.value for role in me.roles()}, evidence.newest()
+    roles, last = {role.value for role in me.roles()}, evidence.newest()
     found = [
         DutyLine(
             duty, str(duty.cadence or ""), standing.get(duty.name), last.get((duty.clause, duty.name)),
@@ -94,41 +91,40 @@ def who_has(role: str) -> list[str]:
     return [grant.person.name for grant in held.order_by("person__name")]
 
 
-def _words(row: Mapping[str, Any], known: dict[str, Duty]) -> str:
-    kind = ObligationKind(str(row["kind"]))
-    if kind is ObligationKind.DUTY:
-        duty = known.get(str(row["duty"]))
-        return duty.words if duty is not None else f"The duty {row['duty']}, no longer in the policy"
-    subject = _first_subject(row) if kind is ObligationKind.FORGET_DAY else None
-    return WORDS[kind].format(day=f"{actions.day_of(subject):%-d %B}" if subject else "")
+def _words(row: Open, known: dict[str, Duty]) -> str:
+    if row.kind is ObligationKind.DUTY:
+        duty = known.get(row.duty)
+        return duty.words if duty is not None else f"The duty {row.duty}, no longer in the policy"
+    subject = _first_subject(row) if row.kind is ObligationKind.FORGET_DAY else None
+    return WORDS[row.kind].format(day=f"{actions.day_of(subject):%-d %B}" if subject else "")
 
 
-def _first_subject(row: Mapping[str, Any]) -> uuid.UUID | None:
-    found = Obligation.objects.open().filter(kind=row["kind"], due_at=row["due"])
+def _first_subject(row: Open) -> uuid.UUID | None:
+    found = Obligation.objects.open().filter(kind=row.kind, due_at=row.due_at)
     return found.values_list("subject", flat=True).first()  # sweep: one row
 
 
-def _whose(row: Mapping[str, Any], known: dict[str, Duty], answering: dict[str, ClauseOwner]) -> str:
-    if row["kind"] in list(BY_ITSELF):
+def _whose(row: Open, known: dict[str, Duty], answering: Owners) -> str:
+    if row.kind in BY_ITSELF:
         return "by itself"
-    duty = known.get(str(row["duty"]))
-    return _owner(str(row["clause"]), duty.owner if duty is not None else "security", answering)
+    duty = known.get(row.duty)
+    return _owner(row.clause, duty.owner if duty is not None else "security", answering)
 
 
-def _owner(clause: str, role: str, answering: dict[str, ClauseOwner]) -> str:
+def _owner(clause: str, role: str, answering: Owners) -> str:
     """Whoever answers for the clause, where that is somebody; else the role."""
     row = answering.get(clause)
-    return row.person.name if row is not None else role
+    return row.name if row is not None else role
 
 
-def _is_mine(duty: Duty, me: Person, roles: set[str], answering: dict[str, ClauseOwner]) -> bool:
+def _is_mine(duty: Duty, me: Person, roles: set[str], answering: Owners) -> bool:
     row = answering.get(duty.clause)
     if row is not None:
-        return me.pk in (row.person_id, row.delegate_id)
+        return me.pk in (row.person, row.delegate)
     return duty.owner in roles
 
 
-def _link(row: Mapping[str, Any]) -> str:
-    if row["kind"] == ObligationKind.DUTY:
-        return reverse("duty", args=[row["duty"]])
-    return reverse("clause", args=[row["clause"]])
+def _link(row: Open) -> str:
+    if row.kind is ObligationKind.DUTY:
+        return reverse("duty", args=[row.duty])
+    return reverse("clause", args=[row.clause])

@@ -107,7 +107,7 @@ def regression(clause: str, now: datetime) -> str:
 def evidence_of(clause: str, checks: Sequence[str], count: int = 12) -> list[Shown]:
     """What people gave and what checks found, newest first, each with its place in the journal."""
     given = list(Evidence.objects.filter(account_id=0, clause=clause).order_by("-effective_from")[:count])
-    ran = [row for id_ in checks for row in runs.last_of(id_, count) if row.ended_at is not None]
+    ran = [row for row in runs.last_of_each(checks, count) if row.ended_at is not None]
     places = _places([*(row.entry for row in given), *(row.entry for row in ran if row.entry is not None)])
     shown = [*(_given(row, places) for row in given), *(_ran(row, places) for row in ran)]
     return sorted(shown, key=lambda row: row.at, reverse=True)[:count]

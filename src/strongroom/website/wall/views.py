@@ -27,6 +27,7 @@ from strongroom.policy.obligations.rules import NEEDS_A_PERSON, State, Tile
 from strongroom.policy.obligations.wall import Wall
 from strongroom.website.wall import board, clause, effects
 from strongroom.website.wall.forms import DutyForm, EquipmentForm, ExceptionForm, OwnerForm, PlaceForm, ThreatForm
+from strongroom.website.wall.tiles import faces
 from strongroom.website.wiring import controls
 
 EVENTS: Final = ("major change", "release", "exposure", "organisational change", "new vendor")
@@ -102,16 +103,17 @@ def keep_again(request: HttpRequest, id_: str) -> HttpResponse:
 @require_safe
 def duties(request: HttpRequest) -> HttpResponse:
     """What must happen next, by person and role."""
-    lines = board.duty_lines(_me(request))
+    answering, now = owners.answering(), definitions.now()
+    lines = board.duty_lines(_me(request), answering)
     shown = {
         "mine": [line for line in lines if line.mine],
         "others": [line for line in lines if not line.mine],
-        "board": board.lines(definitions.now(), 12),
-        "now": definitions.now(),
+        "board": board.lines(wall.all_open(now), answering, 12),
+        "now": now,
         "events": EVENTS,
         "may_do": "duties_do" in _may(request),
         "may_own": "policy_own" in _may(request),
-        "late": [line for line in lines if line.obligation and line.obligation.due_at <= definitions.now()],
+        "late": [line for line in lines if line.obligation and line.obligation.due_at <= now],
     }
     return render(request, "wall/duties.html", shown)
 
@@ -121,7 +123,7 @@ def duties(request: HttpRequest) -> HttpResponse:
 def duty(request: HttpRequest, name: str) -> HttpResponse:
     """Record that a duty was done."""
     try:
-        line = next(line for line in board.duty_lines(_me(request)) if line.duty.name == name)
+        line = next(line for line in board.duty_lines(_me(request), owners.answering()) if line.duty.name == name)
     except StopIteration:
         raise Http404 from None
     form = DutyForm(request.POST) if request.method == "POST" else DutyForm()
@@ -245,7 +247,7 @@ def _clause(
         "duties": [each for each in terms.in_force().duties() if each.clause == known], "now": read.at,
         "strip": clause.strip(known, ids, installed, read.at), "stretches": clause.stretches(known, read.at),
         "regression": clause.regression(known, read.at), "evidence": clause.evidence_of(known, ids),
-        "owner": owners.owners().get(known), "owner_form": owner_form, "exception_form": exception_form,
+        "owner": owners.owner_of(known), "owner_form": owner_form, "exception_form": exception_form,
         "excepted": ClauseException.objects.filter(clause=known, ended_at__isnull=True).first(),
         "may": _may(request), "excepting": known not in owners.NEVER_EXCEPTED and tile.state in NEEDS_A_PERSON,
         "form": owner_form if owner_form.is_bound else exception_form,
@@ -255,16 +257,17 @@ def _clause(
 
 def _shown(read: Wall, tiles: list[Tile]) -> dict[str, Any]:
     """What wall and screen show: the finding, the tally, the board, and the tiles apart."""
-    counts, answering = read.counts(), owners.owners()
+    counts, answering = read.counts(), owners.answering()
     held = counts[State.TRUE] + counts[State.ATTESTED]
-    rows = [(tile, answering.get(tile.clause.id), round(tile.left * 100)) for tile in tiles]
+    needing = [tile for tile in tiles if tile.state in NEEDS_A_PERSON]
+    holding = [tile for tile in tiles if tile.state not in NEEDS_A_PERSON]
     return {
         "read": read, "counts": [(state, count) for state, count in counts.items() if count],
         "held": held, "all": len(read.tiles), "broken": counts[State.FALSE], "unproved": counts[State.UNKNOWN],
-        "worst": [row for row in rows if row[0].state in NEEDS_A_PERSON and row[0].is_built],
-        "unbuilt": [row for row in rows if row[0].state in NEEDS_A_PERSON and not row[0].is_built],
-        "rest": [row for row in rows if row[0].state not in NEEDS_A_PERSON],
-        "board": board.lines(read.at), "version": terms.in_force().number,
+        "worst": faces([tile for tile in needing if tile.is_built], answering, read.at),
+        "unbuilt": faces([tile for tile in needing if not tile.is_built], answering, read.at),
+        "rest": faces(holding, answering, read.at),
+        "board": board.lines(read.open, answering), "version": terms.in_force().number,
         "sections": list(dict.fromkeys(each.section for each in all_clauses().values())),
         "oldest": min((t.evidence_at for t in read.tiles if t.evidence_at and t.state in HELD), default=None),
     }  # fmt: skip

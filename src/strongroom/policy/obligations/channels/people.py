@@ -25,7 +25,7 @@ class Addressee:
 
 def answering(clause: str, roles: Iterable[Role], mailboxes: Mailboxes, besides: frozenset[int]) -> list[Addressee]:
     """Who is told of news about a clause: its owner and who stands in; else these roles; else directors."""
-    row = owners.owners().get(clause) if clause else None
+    row = owners.owner_of(clause) if clause else None
     people = [person for person in (row.person, row.delegate) if person is not None] if row is not None else []
     told = of_people([person for person in people if person.is_active and person.pk not in besides])
     return told or in_roles(roles, besides) or everybody([*roles, Role.DIRECTOR], mailboxes)
