@@ -62,6 +62,31 @@ def test_a_deadline_warns_before_it_is_due_and_passes_when_nothing_was_done(hous
     assert again(row).state == "breached"
 
 
+def test_what_is_open_is_counted_by_account_kind_and_clause_as_going_through_every_row_counts_it(house: House) -> None:
+    from strongroom.policy import definitions
+    from strongroom.policy.obligations import wall
+    from strongroom.policy.obligations.models import Obligation
+
+    for days, kind, account in (
+        (1, "explain opening", 0), (2, "explain opening", 0), (3, "ask again", definitions.PROBES), (9, "ask again", 0),
+        (30, "change key", 0), (4, "forget cancelled", definitions.PROBES),
+    ):  # fmt: skip
+        open_one(house, days, kind, account)
+    house.step(2.5 * DAY)
+    sweep()
+    now = house.now()
+    expected: dict[tuple[str, str, str], list[Any]] = {}
+    for row in Obligation.objects.open().order_by("due_at"):
+        of_it = expected.setdefault((row.kind, row.duty, row.clause), [0, 0, 0, row.due_at])
+        of_it[0] += 1
+        of_it[1] += row.due_at <= now
+        of_it[2] += row.warned_at is not None
+    found = wall.all_open(now)
+    assert {(r.kind.value, r.duty, r.clause): [r.count, r.passed, r.warned, r.due_at] for r in found} == expected
+    assert [row.due_at for row in found] == sorted(row.due_at for row in found)
+    assert any(row.passed for row in found)
+
+
 def test_after_days_of_downtime_one_round_says_everything_that_passed(house: House) -> None:
     rows = [open_one(house, days) for days in (1, 2, 3)]
     house.step(20 * DAY)

@@ -45,6 +45,7 @@ def _database() -> dict[str, Any]:
         "CONN_MAX_AGE": None if ROLE == "worker" else 0,
         "OPTIONS": {
             "server_side_binding": True,  # literals never stand in a statement's text (RR-4)
+            "prepare_threshold": 5,  # planned once a connection: over a partition a day, planning is the most of it
             **({"pool": {"min_size": 1, "max_size": 8, "timeout": 5}} if ROLE == "web" and DATA else {}),
             **known.get("options", {}),
         },

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Final
 
 from django.db import connection, transaction
-from django.db.models import Count, Min, Q
 
 from strongroom.formats import leaf
 from strongroom.formats.leaf import Actor, Fact, Kind
@@ -35,6 +34,31 @@ CROSS JOIN LATERAL (
 LEFT JOIN entry e ON e.account_id = 0 AND e.id = r.entry
 """
 """The last ended run of each check, with its journal entry: one index probe a check, however many runs there are."""
+
+OPEN: Final = """
+WITH RECURSIVE sort (account_id, kind, duty, clause) AS (
+    (
+        SELECT account_id, kind, duty, clause FROM obligation WHERE satisfied_at IS NULL AND withdrawn_at IS NULL
+        ORDER BY account_id, kind, duty, clause LIMIT 1
+    )
+    UNION ALL
+    SELECT following.* FROM sort CROSS JOIN LATERAL (
+        SELECT o.account_id, o.kind, o.duty, o.clause FROM obligation o
+        WHERE (o.account_id, o.kind, o.duty, o.clause) > (sort.account_id, sort.kind, sort.duty, sort.clause)
+            AND o.satisfied_at IS NULL AND o.withdrawn_at IS NULL
+        ORDER BY o.account_id, o.kind, o.duty, o.clause LIMIT 1
+    ) following
+)
+SELECT kind, duty, clause, sum(n)::bigint, sum(passed)::bigint, sum(warned)::bigint, min(due)
+FROM sort CROSS JOIN LATERAL (
+    SELECT count(*), count(*) FILTER (WHERE due_at <= %s), count(warned_at), min(due_at) FROM obligation o
+    WHERE o.account_id = sort.account_id AND o.kind = sort.kind AND o.duty = sort.duty AND o.clause = sort.clause
+        AND o.satisfied_at IS NULL AND o.withdrawn_at IS NULL
+) counted (n, passed, warned, due)
+GROUP BY kind, duty, clause ORDER BY min(due)
+"""
+"""Sweep: what is open by account, kind, duty and clause. Each of those few is found by one probe of the index that is
+sorted so, and counted within it: hashing the four words of each of many thousand rows took twice as long."""
 
 
 @dataclass(frozen=True)
@@ -89,17 +113,10 @@ def read(controls: Controls) -> Wall:
 
 
 def all_open(now: datetime) -> tuple[Open, ...]:
-    """Sweep: all open obligations by kind, duty and clause, soonest first; they are gone through once a page."""
-    rows = (
-        Obligation.objects.open()
-        .values_list("kind", "duty", "clause")
-        .annotate(
-            count=Count("due_at"), passed=Count("due_at", Q(due_at__lte=now)), warned=Count("warned_at"),
-            due=Min("due_at"),
-        )
-        .order_by("due")
-    )  # fmt: skip
-    return tuple(Open(ObligationKind(kind), *rest) for kind, *rest in rows)
+    """All open obligations by kind, duty and clause, soonest first; they are gone through once a page."""
+    with connection.cursor() as cursor:
+        cursor.execute(OPEN, [now])
+        return tuple(Open(ObligationKind(kind), *rest) for kind, *rest in cursor.fetchall())
 
 
 def last_runs(ids: Sequence[str]) -> dict[str, RunSeen]:
