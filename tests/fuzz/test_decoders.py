@@ -97,6 +97,7 @@ DECODERS: Final[dict[str, tuple[Decode, Encode, bytes]]] = {
     "to open": (broker.parse_to_open, broker.to_open, broker.to_open(ToOpen(ENTRY, b"s" * 32, LOCATED, b"body"))),
     "fields": (lambda d: broker.parse_fields(Part.BUYER, d), broker.fields, broker.fields({"email": Secret("a@b"), "name": Secret("é")})),
     "indexes": (broker.parse_indexes, broker.indexes, broker.indexes({2: b"k" * 12})),
+    "index of a day": (broker.parse_index_of_day, lambda v: broker.index_of_day(*v), broker.index_of_day(20_000, b"k" * 12)),
     "destroyed": (broker.parse_destroyed, broker.destroyed, broker.destroyed(Destroyed(7, 1, 2, bytes(32)))),
     "entry": (leaf.decode_entry, leaf.encode_entry, ENTRY),
     "leaf": (leaf.decode_leaf, None, LEAF),

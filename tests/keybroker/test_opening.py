@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from strongroom.formats import leaf
-from strongroom.formats.broker import Sealed, Status, Verb, parse_fields, to_seal
+from strongroom.formats.broker import Sealed, Status, Verb, parse_fields, parse_index_of_day, to_seal
 from strongroom.formats.leaf import Entry, Fact, Kind, Outcome
 from strongroom.formats.parts import Part, Purpose
 from strongroom.formats.sealed import Day
@@ -189,7 +189,9 @@ def search(broker: Broker, field: int, value: str) -> list[bytes]:
     entry = Entry(os.urandom(16), Kind.SEARCHED, Outcome.DONE, broker.told().at, ACCOUNT, bytes(16), PERSON,
                   {Fact.FIELD: field})  # fmt: skip
     values = (leaf.encode_entry(entry), b"s" * 32, i64(ACCOUNT), PERSON, u8(field), value.encode())
-    return list(broker.ok("web", Verb.SEARCH, *values))
+    found = [parse_index_of_day(value) for value in broker.ok("web", Verb.SEARCH, *values)]
+    assert [day for day, _ in found] == sorted({day for day, _ in found}), "one value a living day"
+    return [index for _, index in found]
 
 
 def test_search_finds_by_index_and_verifies_in_the_bundle(broker: Broker) -> None:

@@ -14,7 +14,7 @@ from strongroom.formats.malformed import Malformed
 from strongroom.formats.parts import FIELDS, Part, Peer
 from strongroom.formats.sealed import INDEX_BYTES, Day, Place
 from strongroom.formats.secret import Secret
-from strongroom.formats.wire import exact, flag, i64, pack, signed, u8, u16, u32, u64, unpack
+from strongroom.formats.wire import exact, flag, i64, number, pack, signed, u8, u16, u32, u64, unpack
 
 VERSION: Final = 1
 MAX_FRAME: Final = 32 << 20
@@ -299,6 +299,17 @@ def parse_indexes(data: bytes) -> dict[int, bytes]:
     if indexes(found) != data:
         raise Malformed("each index stands once, in the order of its field")
     return found
+
+
+def index_of_day(day: int, index: bytes) -> bytes:
+    return u32(day) + index
+
+
+def parse_index_of_day(data: bytes) -> tuple[int, bytes]:
+    """A living day, and what to look for in its partition. Raises `Malformed`."""
+    if len(data) != 4 + INDEX_BYTES:
+        raise Malformed("an index of a day is 16 bytes")
+    return number(data[:4]), data[4:]
 
 
 def destroyed(value: Destroyed) -> bytes:

@@ -173,7 +173,7 @@ def search(broker: Broker, asker: Asker, arguments: Sequence[bytes]) -> Values:
     tag = sealed.tag(tag_key, account=account, field=field, value=_normalised(field, arguments[5]))
     asker.searched = (account, field, tag)
     return [
-        sealed.index(broker.ring.index_key(account, row.day, row.generation, field), tag)
+        wire.index_of_day(row.day, sealed.index(broker.ring.index_key(account, row.day, row.generation, field), tag))
         for row in broker.ring.day_keys(account)
     ]
 

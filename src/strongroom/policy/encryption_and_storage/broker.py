@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from typing import Final
 
@@ -108,9 +108,12 @@ def carry(
     return [wire.parse_sealed(item) for item in unpack(values[0])], [_key_of_day(key) for key in unpack(values[1])]
 
 
-def search(*, entry: bytes, salt: bytes, account: int, by: bytes, field: SearchField, value: Secret) -> list[bytes]:
-    """What to look for in the index, one value a living day. The entry must be committed."""
-    return list(here().ask(Verb.SEARCH, entry, salt, i64(account), by, u8(field), value.bytes()))
+def search(
+    *, entry: bytes, salt: bytes, account: int, by: bytes, field: SearchField, value: Secret
+) -> list[tuple[date, bytes]]:
+    """What to look for in the index of each living day. The entry must be committed."""
+    told = here().ask(Verb.SEARCH, entry, salt, i64(account), by, u8(field), value.bytes())
+    return [(definitions.day_of_number(day), index) for day, index in map(wire.parse_index_of_day, told)]
 
 
 def matches(rows: Sequence[Located]) -> list[bool]:
