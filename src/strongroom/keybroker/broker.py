@@ -92,7 +92,7 @@ class Broker:
         self._behind_at = 0
         self._was_in_doubt = self.watch.state.in_doubt
         self.watch.look()
-        self.journal.read_back(self._hear)
+        self.journal.read_back(self._hear, self.watch.state.now - WINDOW)
         self._check_outside(journal, outside)
 
     def _hear(self, entry: Entry) -> None:
@@ -159,6 +159,7 @@ class Broker:
         if not self.ring.locked and not self.in_doubt:
             self._renew_house_key()
         self.journal.sign_if_due()
+        self.journal.keep_known(self.now - WINDOW)
 
     def unlock(self, kind: Unlocks, secret: bytes) -> None:
         """Open the ring. Raises `CannotOpen`, after a leaf that says so, where the secret is wrong."""

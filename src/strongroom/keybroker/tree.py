@@ -5,7 +5,7 @@ import contextlib
 import os
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -80,12 +80,27 @@ class Tree:
         self._complete_bundles()
         return positions
 
-    def leaves(self) -> Iterator[tuple[int, bytes]]:
-        """Every leaf with its position, from the first."""
-        for bundle in range(self._full):
-            data = (self.folder / tiles.path("entries", bundle)).read_bytes()
-            yield from enumerate(tiles.decode_bundle(data, width=WIDTH), bundle * WIDTH)
-        yield from enumerate(self._open_leaves, self._full * WIDTH)
+    @property
+    def full(self) -> int:
+        """How many bundles are full: durable for good, and never changed."""
+        return self._full
+
+    @property
+    def open_leaves(self) -> Sequence[bytes]:
+        """The leaves behind the full bundles."""
+        return tuple(self._open_leaves)
+
+    def bundle(self, index: int) -> list[bytes]:
+        """The leaves of a full bundle, as they lie there."""
+        return tiles.decode_bundle((self.folder / tiles.path("entries", index)).read_bytes(), width=WIDTH)
+
+    def hash_of(self, position: int) -> bytes:
+        """The hash that stands in the tree for a leaf."""
+        return self._any_node(0, position)
+
+    def hash_of_bundle(self, index: int) -> bytes:
+        """The hash that stands in the tree, at level 1, for a full bundle."""
+        return self._any_node(tiles.HEIGHT, index)
 
     def publish_tiles(self) -> None:
         """Write the partial tiles of this size, so that its checkpoint can be verified by others."""
@@ -134,7 +149,7 @@ class Tree:
                 index = self._tile_index(level)
                 self._write(tiles.path(level, index), b"".join(row), durable=True)
                 self._forget_partials(level, index)
-                above = _subtree(row)
+                above = merkle.subtree(row)
                 row.clear()
                 self._written[level] = index + 1
                 self._push(level + 1, [above])
@@ -175,9 +190,17 @@ class Tree:
                 partial.unlink()
             folder.rmdir()
 
+    def _full_names(self, level: int | str) -> set[str]:
+        """What full tiles or bundles lie at a level. Their folders are listed: a look at each takes ten times as long."""
+        top, found = self.folder / "tile" / str(level), set[str]()
+        for folder, below, files in os.walk(top):
+            below[:] = [name for name in below if not name.endswith(".p")]
+            found.update(f"{folder}/{name}"[len(str(self.folder)) + 1 :] for name in files if name.isdigit())
+        return found
+
     def _count_full_bundles(self) -> int:
-        count = 0
-        while (self.folder / tiles.path("entries", count)).is_file():
+        names, count = self._full_names("entries"), 0
+        while tiles.path("entries", count) in names:
             count += 1
         return count
 
@@ -189,8 +212,9 @@ class Tree:
             self._written[level] = count
             self._levels.append([])
             if level == 0:
+                names = self._full_names(0)
                 for index in range(count):
-                    if not (self.folder / tiles.path(0, index)).is_file():
+                    if tiles.path(0, index) not in names:
                         self._write(tiles.path(0, index), self._tile_from_bundle(index), durable=True)
             count //= WIDTH
             level += 1
@@ -228,14 +252,13 @@ class Tree:
         self._levels[level] = [self._tile_hash(level - 1, index) for index in range(start, below)]
 
     def _tile_from_bundle(self, index: int) -> bytes:
-        data = (self.folder / tiles.path("entries", index)).read_bytes()
-        return b"".join(merkle.leaf_hash(leaf) for leaf in tiles.decode_bundle(data, width=WIDTH))
+        return b"".join(merkle.leaf_hash(leaf) for leaf in self.bundle(index))
 
     def _tile_hash(self, level: int, index: int) -> bytes:
         tile = (self.folder / tiles.path(level, index)).read_bytes()
         if len(tile) != WIDTH * HASH:
             raise Malformed("a full tile is 8,192 bytes")
-        return _subtree([tile[HASH * i : HASH * (i + 1)] for i in range(WIDTH)])
+        return merkle.subtree([tile[HASH * i : HASH * (i + 1)] for i in range(WIDTH)])
 
     def _read_tail(self) -> list[bytes]:
         """The tail's leaves that are in no bundle; a torn last record is cut, a torn earlier one refused."""
@@ -266,7 +289,7 @@ class Tree:
         """A `merkle.NodeReader` for the right edge, from memory."""
         tile_level, inside = divmod(level, tiles.HEIGHT)
         start = (index << inside) - self._written.get(tile_level, 0) * WIDTH
-        return _subtree(self._levels[tile_level][start : start + (1 << inside)])
+        return merkle.subtree(self._levels[tile_level][start : start + (1 << inside)])
 
     def _any_node(self, level: int, index: int) -> bytes:
         tile_level, inside = divmod(level, tiles.HEIGHT)
@@ -275,14 +298,7 @@ class Tree:
             return self._node(level, index)
         tile = (self.folder / tiles.path(tile_level, first // WIDTH)).read_bytes()
         start = first % WIDTH
-        return _subtree([tile[HASH * i : HASH * (i + 1)] for i in range(start, start + (1 << inside))])
-
-
-def _subtree(hashes: Sequence[bytes]) -> bytes:
-    row = list(hashes)
-    while len(row) > 1:
-        row = [merkle.node_hash(row[i], row[i + 1]) for i in range(0, len(row), 2)]
-    return row[0]
+        return merkle.subtree([tile[HASH * i : HASH * (i + 1)] for i in range(start, start + (1 << inside))])
 
 
 def _record(index: int, leaf: bytes) -> bytes:
