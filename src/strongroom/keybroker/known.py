@@ -6,11 +6,11 @@ where it is missing, torn, of another tree or ahead of this one, it is made agai
 
 import concurrent.futures
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from strongroom.formats import leaf, merkle
+from strongroom.formats import leaf, leaf_shape, merkle
 from strongroom.formats.leaf import Kind
 from strongroom.formats.malformed import Malformed
 from strongroom.formats.tiles import WIDTH
@@ -32,9 +32,11 @@ TELL: Final = frozenset(
 class Known:
     """Positions by entry id: the newest in memory, the others in a file that a thread of its own replaces."""
 
-    def __init__(self, path: Path, tree: Tree) -> None:
+    def __init__(self, path: Path, tree: Tree, *, least: int = LEAST, most: int = MOST) -> None:
         self._path = path
         self._tree = tree
+        self._least = least
+        self._most = most
         self._rows = known_file.nothing()
         self._size = 0
         self._new: dict[bytes, int] = {}
@@ -66,8 +68,8 @@ class Known:
     def restore(self, since: int) -> Sequence[tuple[int, bytes]]:
         """Know what the tree holds; the leaves that tell something, of openings and searches those after `since`.
 
-        Raises `Malformed` for a bundle that it reads and that is not the tree's: who is known is taken from nothing
-        that was not signed.
+        Raises `Malformed` for a bundle that it reads and that is not the tree's, or has a leaf that does not decode:
+        who is known is taken from nothing else.
         """
         self._load(since)
         for bundle in range(self._size // WIDTH, self._tree.full):
@@ -78,7 +80,7 @@ class Known:
                     "docs/run-books/journal-does-not-verify.md"
                 )
             self._add_all(leaves, bundle * WIDTH)
-            if (bundle + 1) * WIDTH - max(self._size, self._wait_until) >= MOST:
+            if (bundle + 1) * WIDTH - max(self._size, self._wait_until) >= self._most:
                 self._begin((bundle + 1) * WIDTH, since)
                 self._end()
         self._add_all(self._tree.open_leaves, self._tree.full * WIDTH)
@@ -91,8 +93,13 @@ class Known:
             return
         self._end()
         durable = self._tree.full * WIDTH
-        if durable - max(self._size, self._wait_until) >= min(MOST, max(LEAST, self._size // GROWTH)):
+        if durable - max(self._size, self._wait_until) >= min(self._most, max(self._least, self._size // GROWTH)):
             self._begin(durable, since)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being written."""
+        return self._writing is None
 
     def close(self) -> None:
         """What is being written is not waited for: the next start reads those leaves."""
@@ -128,7 +135,8 @@ class Known:
     def _say(why: str) -> None:
         sys.stderr.write(f"keybroker: the file of known entries is {why}; it is made again from the leaves\n")
 
-    def _add_all(self, leaves: Iterable[bytes], first: int) -> None:
+    def _add_all(self, leaves: Sequence[bytes], first: int) -> None:
+        leaf_shape.check_leaves(leaves)
         for position, data in enumerate(leaves, first):
             self.add(position, data)
 

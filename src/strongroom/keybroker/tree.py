@@ -191,7 +191,7 @@ class Tree:
             folder.rmdir()
 
     def _full_names(self, level: int | str) -> set[str]:
-        """What full tiles or bundles lie at a level. Their folders are listed: a look at each takes ten times as long."""
+        """What full tiles or bundles lie at a level. Folders are listed: to look at each takes far longer."""
         top, found = self.folder / "tile" / str(level), set[str]()
         for folder, below, files in os.walk(top):
             below[:] = [name for name in below if not name.endswith(".p")]
