@@ -84,8 +84,7 @@ class Life(RuleBasedStateMachine):
         ids = [alike + self.random.randbytes(16 - len(alike)) for _ in kinds]
         more = [a_leaf(each, self.now - self.random.randrange(60_000), id_)
                 for each, id_ in zip(kinds, ids, strict=True)]  # fmt: skip
-        for position, data in zip(self.tree.append(more), more, strict=True):
-            self.known.add(position, data)
+        add(self.tree, self.known, more)
         self.leaves += more
 
     @rule(wait=st.booleans())
@@ -202,30 +201,103 @@ Life.TestCase.settings = settings(
 TestLife = Life.TestCase
 
 
+def written(folder: Path, count: int, kind: Kind = Kind.SIGN_IN, since: int = 0) -> tuple[Tree, Known]:
+    """A tree of so many leaves of this kind, and the file of all in its full bundles."""
+    (folder / "journal").mkdir()
+    tree = Tree(folder / "journal")
+    known = Known(folder / "known", tree, least=256)
+    add(tree, known, [a_leaf(kind, NOW, os.urandom(16)) for _ in range(count)])
+    keep(known, since)
+    return tree, known
+
+
+def add(tree: Tree, known: Known, leaves: list[bytes]) -> None:
+    for position, data in zip(tree.append(leaves), leaves, strict=True):
+        known.add(position, data)
+
+
+def keep(known: Known, since: int = 0) -> None:
+    known.keep_if_due(since)
+    while not known.idle:
+        time.sleep(0.001)
+        known.keep_if_due(since)
+
+
+def end(tree: Tree, known: Known) -> None:
+    known.close()
+    tree.close()
+
+
+def test_every_byte_of_the_file_matters(folder: Path) -> None:
+    end(*written(folder, 300))
+    path = folder / "known"
+    data = path.read_bytes()
+    assert known_file.read(path)[0].size == 256
+    for at in range(len(data)):
+        path.write_bytes(data[:at] + bytes([data[at] ^ 0x40]) + data[at + 1 :])
+        with pytest.raises(known_file.Torn):
+            known_file.read(path)
+    for other in (b"", data[:20], data[:-1], data + b"\0", data[1:], data * 2):
+        path.write_bytes(other)
+        with pytest.raises(known_file.Torn):
+            known_file.read(path)
+
+
+def test_a_file_of_a_later_time_is_not_believed_about_what_was_spent(folder: Path) -> None:
+    """It left out what was opened before; a broker whose mark of time is older counts that again."""
+    end(*written(folder, 256, Kind.OPENED, since=NOW))
+    tree = Tree(folder / "journal")
+    later, earlier = Known(folder / "known", tree), Known(folder / "known", tree)
+    assert not later.restore(NOW)
+    assert len(earlier.restore(NOW - 1)) == 256
+    later.close()
+    end(tree, earlier)
+
+
+def test_a_file_ahead_of_the_tree_is_not_believed(folder: Path) -> None:
+    """The same journal, put back as it was: what came after is not known, and may come again."""
+    tree, known = written(folder, 256)
+    shutil.copytree(folder / "journal", folder / "older")
+    gone = [a_leaf(Kind.SIGN_IN, NOW, os.urandom(16)) for _ in range(256)]
+    add(tree, known, gone)
+    keep(known)
+    end(tree, known)
+    tree = Tree(folder / "older")
+    known = Known(folder / "known", tree)
+    known.restore(0)
+    assert [known.place(data[1:17]) for data in gone] == [None] * 256
+    end(tree, known)
+
+
+def test_ids_that_begin_alike_fill_blocks_and_are_found(folder: Path) -> None:
+    (folder / "journal").mkdir()
+    tree = Tree(folder / "journal")
+    known = Known(folder / "known", tree, least=256)
+    ids = [b"the same" + os.urandom(8) for _ in range(1_000)] + [os.urandom(16) for _ in range(1_000)]
+    ids += [bytes(15) + bytes([i]) for i in range(200)] + [b"\xff" * 15 + bytes([i]) for i in range(200)]
+    for at in range(0, len(ids), 300):
+        add(tree, known, [a_leaf(Kind.SIGN_IN, NOW, id_) for id_ in ids[at : at + 300]])
+        keep(known)
+    assert [known.place(id_) for id_ in ids] == list(range(len(ids)))
+    assert [known.place(b"the same" + os.urandom(8)) for _ in range(50)] == [None] * 50
+    end(tree, known)
+
+
 def test_a_file_that_cannot_be_written_leaves_all_in_memory(folder: Path) -> None:
     tree = Tree(folder)
     known = Known(folder / "missing" / "known", tree, least=256)
     leaves = [a_leaf(Kind.SIGN_IN, NOW, os.urandom(16)) for _ in range(1_000)]
-    for position, data in zip(tree.append(leaves), leaves, strict=True):
-        known.add(position, data)
+    add(tree, known, leaves)
     for _ in range(3):
-        known.keep_if_due(0)
-        while not known.idle:
-            time.sleep(0.001)
-            known.keep_if_due(0)
+        keep(known)
     assert [known.place(data[1:17]) for data in leaves] == list(range(1_000))
     (folder / "missing").mkdir()
     more = [a_leaf(Kind.SIGN_IN, NOW, os.urandom(16)) for _ in range(1_000)]
-    for position, data in zip(tree.append(more), more, strict=True):
-        known.add(position, data)
-    known.keep_if_due(0)
-    while not known.idle:
-        time.sleep(0.001)
-        known.keep_if_due(0)
+    add(tree, known, more)
+    keep(known)
     assert (folder / "missing" / "known").exists(), "tried again when more came"
     assert [known.place(data[1:17]) for data in leaves + more] == list(range(2_000))
-    known.close()
-    tree.close()
+    end(tree, known)
 
 
 # the broker itself

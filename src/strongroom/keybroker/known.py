@@ -16,7 +16,7 @@ from strongroom.formats.malformed import Malformed
 from strongroom.formats.tiles import WIDTH
 from strongroom.keybroker import known_file
 from strongroom.keybroker.known_file import Kept, Torn
-from strongroom.keybroker.tree import JournalBroken, Tree
+from strongroom.keybroker.tree import Tree
 
 LEAST: Final = 4_096
 MOST: Final = 65_536
@@ -48,16 +48,11 @@ class Known:
         self._writing_size = 0
 
     def place(self, id_: bytes) -> int | None:
-        """Where the leaf of an entry stands, if it does. Raises `JournalBroken` where the file broke meanwhile."""
+        """Where the leaf of an entry stands, if it does."""
         found = self._new.get(id_)
         if found is None and self._frozen:
             found = self._frozen.get(id_)
-        if found is not None or not self._rows.count:
-            return found
-        try:
-            return self._rows.find(id_)
-        except (Torn, OSError):
-            raise JournalBroken("the file of known entries broke; the next start makes it again") from None
+        return self._rows.find(id_) if found is None else found
 
     def add(self, position: int, data: bytes) -> None:
         """A leaf that is in the tree."""
@@ -156,7 +151,7 @@ class Known:
             return
         try:
             rows = self._writing.result()
-        except (OSError, Torn):
+        except OSError:
             self._new = self._frozen | self._new
             self._wait_until = self._writing_size
         else:
