@@ -30,7 +30,7 @@ from tests.keybroker.running import DAY, PERSON, Broker, broker_in
 from tests.keybroker.test_opening import ORDER, WHO
 from tests.keybroker.test_tree import some
 
-NOW = 10 * WINDOW
+NOW = 1_000 * WINDOW
 FACTS: dict[Kind, dict[Fact, int | bytes]] = {
     Kind.SIGN_IN: {},
     Kind.OPENED: {Fact.PURPOSE: Purpose.DELIVERY},
@@ -266,6 +266,19 @@ def test_a_file_ahead_of_the_tree_is_not_believed(folder: Path) -> None:
     known = Known(folder / "known", tree)
     known.restore(0)
     assert [known.place(data[1:17]) for data in gone] == [None] * 256
+    end(tree, known)
+
+
+def test_a_file_of_another_tree_is_not_believed(folder: Path) -> None:
+    """As large, and written by the same hand: but the root is another."""
+    end(*written(folder, 300))
+    (folder / "other").mkdir()
+    tree = Tree(folder / "other")
+    leaves = [a_leaf(Kind.SIGN_IN, NOW, os.urandom(16)) for _ in range(300)]
+    tree.append(leaves)
+    known = Known(folder / "known", tree)
+    known.restore(0)
+    assert [known.place(data[1:17]) for data in leaves] == list(range(300))
     end(tree, known)
 
 

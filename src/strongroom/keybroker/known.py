@@ -75,7 +75,7 @@ class Known:
                     "docs/run-books/journal-does-not-verify.md"
                 )
             self._add_all(leaves, bundle * WIDTH)
-            if (bundle + 1) * WIDTH - max(self._size, self._wait_until) >= self._most:
+            if (bundle + 1) * WIDTH - max(self._size, self._wait_until) >= 4 * self._most:
                 self._begin((bundle + 1) * WIDTH, since)
                 self._end()
         self._add_all(self._tree.open_leaves, self._tree.full * WIDTH)
