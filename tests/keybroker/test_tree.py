@@ -7,12 +7,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from strongroom.formats import merkle, tiles
+from strongroom.formats import leaf, merkle, note, tiles
 from strongroom.formats.broker import Status, Verb
 from strongroom.formats.leaf import Entry, Kind, Outcome
+from strongroom.formats.malformed import Malformed
 from strongroom.keybroker.tree import Tree
 from strongroom.policy.logging_and_monitoring.tree import PublishedTree
 from tests.keybroker.running import PERSON, Broker, broker_in
@@ -100,9 +103,51 @@ def test_a_silence_is_named_and_an_entry_that_came_late_is_none(broker: Broker) 
     assert PublishedTree(broker.journal).verify().gaps == ()
     broker.append(at(20))
     broker.ok("worker", Verb.CHECKPOINT)
-    ((leaf, seconds),) = PublishedTree(broker.journal).verify().gaps
+    ((late, seconds),) = PublishedTree(broker.journal).verify().gaps
     assert seconds == 11 * 60
-    assert PublishedTree(broker.journal).leaf(leaf).entry.at == now + 20 * 60_000
+    assert PublishedTree(broker.journal).leaf(late).entry.at == now + 20 * 60_000
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_silences_are_those_that_a_look_at_leaf_after_leaf_finds(folder: Path, seed: int) -> None:
+    """Over bundles, with entries that came late and clocks that stepped, in a tree signed here."""
+    random, now, leaves = Random(seed), 1_000_000_000, list[bytes]()
+    expected, newest = [], now
+    for index in range(1_000):
+        now += random.choice([0, 1, 60_000, 299_999]) if random.random() > 0.01 else random.choice([300_001, 900_000])
+        at = now - random.choice([0, 0, 0, 200_000, 700_000])
+        kind = Kind.CLOCK_STEPPED if random.random() < 0.2 else Kind.SIGN_IN
+        entry = Entry(random.randbytes(16), kind, Outcome.DONE, at, 0, bytes(16), PERSON, {})
+        leaves.append(leaf.encode_leaf(entry, bytes(32)))
+        if index and at - newest > 300_000 and kind is not Kind.CLOCK_STEPPED:
+            expected.append((index, (at - newest) // 1_000))
+        newest = max(newest, at) if index else at
+    key = signed(folder, leaves)
+    assert expected
+    assert PublishedTree(folder, key).verify().gaps == tuple(expected)
+
+
+def test_a_leaf_that_does_not_decode_is_refused_though_it_was_signed(folder: Path) -> None:
+    whole = leaf.encode_leaf(some(1)[0], bytes(32))
+    assert PublishedTree(folder, signed(folder, [whole] * 300)).verify().leaves == 300
+    for number, bad in enumerate(
+        (b"\2" + whole[1:], whole + b"\0", whole[:-1], b"", whole[:17] + b"\xff" + whole[18:])
+    ):
+        other = folder / str(number)
+        other.mkdir()
+        with pytest.raises(Malformed):
+            PublishedTree(other, signed(other, [whole] * 270 + [bad] + [whole] * 29)).verify()
+
+
+def signed(folder: Path, leaves: list[bytes]) -> note.VerifierKey:
+    """A published tree of these leaves, whatever they are, signed by a key made here."""
+    tree, key = Tree(folder), Ed25519PrivateKey.generate()
+    tree.append(leaves)
+    tree.publish_tiles()
+    head = note.Checkpoint("example.org/test", tree.size, tree.root(), ())
+    (folder / "checkpoint").write_text(note.sign(head.text(), head.origin, key), encoding="utf-8")
+    tree.close()
+    return note.VerifierKey(head.origin, note.public_key(key))
 
 
 def test_openssl_and_a_second_reading_of_rfc_6962_agree_with_the_checkpoint(broker: Broker) -> None:

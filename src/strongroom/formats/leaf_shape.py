@@ -1,26 +1,29 @@
 """What is known of an entry or leaf without decoding it (docs/formats/leaf.md).
 
 Decoding refuses by length, version, kind, outcome and by which facts stand where; it looks at no value. So bytes that
-agree in all these with some that decoded are well-formed too. Of each kind of bytes that decoded the *shape* is kept,
-and others are compared with it by one mask; what agrees with none is decoded in full.
+agree in all these with some that decoded are well-formed too. Of what decoded the *shape* is kept, and others are
+compared with it by what one `struct` picks from them; what agrees with none is decoded in full.
 """
 
-from collections.abc import Sequence
+import struct
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from strongroom.formats.leaf import HEADER_BYTES, WIDTHS, Fact, commitment, decode_entry, decode_leaf
 
 MOST: Final = 1_024
-"""Shapes that are kept: ours are some hundred; a stranger's may be as many as there are sets of facts."""
+ALIKE: Final = 4
+"""Lengths and kinds whose shapes are kept, and shapes of each: ours are some hundred, a stranger's without number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """`mask` picks version, kind, outcome and the facts' count and numbers, as one integer; `want` is what they are."""
+    """`pick` takes version, kind, outcome and the facts' count and numbers out of `length` bytes; `want`: these are."""
 
-    mask: int
-    want: int
+    length: int
+    pick: Callable[[bytes], tuple[bytes, ...]]
+    want: tuple[bytes, ...]
     public: bytes
     """The count of the public facts, as it stands in a leaf."""
     public_end: int
@@ -34,23 +37,23 @@ _ENTRIES: Final[_Shapes] = {}
 
 def check_leaves(leaves: Sequence[bytes]) -> None:
     """That each would decode. Raises `Malformed`, as `decode_leaf` does, for the first that would not."""
-    known, number = _LEAVES, int.from_bytes
+    length, pick, want = -1, None, None
     for data in leaves:
-        for shape in known.get((len(data), data[17:20]), ()):
-            if number(data, "big") & shape.mask == shape.want:
-                break
-        else:
-            decode_leaf(data)
-            _learn(known, data, HEADER_BYTES + 32)
+        if len(data) != length or pick is None or pick(data) != want:  # most are as the one before
+            shape = _find(_LEAVES, data)
+            if shape is None:
+                decode_leaf(data)
+                shape = _learn(_LEAVES, data, HEADER_BYTES + 32)
+            length, pick, want = shape.length, shape.pick, shape.want
 
 
 def check_entry(data: bytes) -> Shape:
     """The shape of an entry that would decode. Raises `Malformed`, as `decode_entry` does."""
-    for shape in _ENTRIES.get((len(data), data[17:20]), ()):
-        if int.from_bytes(data, "big") & shape.mask == shape.want:
-            return shape
-    decode_entry(data)
-    return _learn(_ENTRIES, data, HEADER_BYTES)
+    shape = _find(_ENTRIES, data)
+    if shape is None:
+        decode_entry(data)
+        shape = _learn(_ENTRIES, data, HEADER_BYTES)
+    return shape
 
 
 def leaf_of(entry: bytes, shape: Shape, salt: bytes) -> bytes:
@@ -59,21 +62,32 @@ def leaf_of(entry: bytes, shape: Shape, salt: bytes) -> bytes:
     return entry[:HEADER_BYTES] + commitment(entry, salt) + shape.public + public
 
 
+def kept() -> int:
+    """How many shapes are kept."""
+    return sum(len(each) for shapes in (_LEAVES, _ENTRIES) for each in shapes.values())
+
+
+def _find(shapes: _Shapes, data: bytes) -> Shape | None:
+    for shape in shapes.get((len(data), data[17:20]), ()):
+        if shape.pick(data) == shape.want:
+            return shape
+    return None
+
+
 def _learn(shapes: _Shapes, data: bytes, count_at: int) -> Shape:
     """Keep the shape of what decoded, whose facts' count stands there."""
-    looked_at, public, at = bytearray(len(data)), 0, count_at + 1
+    layout, public, at = f">c16x3s{count_at - 20}xc", 0, count_at + 1
     public_end = at
-    for byte in (0, 17, 18, 19, count_at):
-        looked_at[byte] = 0xFF
     while at < len(data):
-        looked_at[at] = 0xFF
         fact = Fact(data[at])
+        layout += f"c{WIDTHS[fact]}x"
         at += 1 + WIDTHS[fact]
         if fact.public:
             public, public_end = public + 1, at
-    mask = int.from_bytes(looked_at, "big")
-    shape = Shape(mask, int.from_bytes(data, "big") & mask, bytes([public]), public_end)
-    if len(shapes) < MOST:
-        key = len(data), data[17:20]
-        shapes[key] = (*shapes.get(key, ()), shape)
+    pick = struct.Struct(layout).unpack
+    shape = Shape(len(data), pick, pick(data), bytes([public]), public_end)
+    key = len(data), data[17:20]
+    alike = shapes.get(key, ())
+    if len(alike) < ALIKE and (alike or len(shapes) < MOST):
+        shapes[key] = (*alike, shape)
     return shape

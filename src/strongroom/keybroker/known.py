@@ -69,7 +69,7 @@ class Known:
         self._load(since)
         for bundle in range(self._size // WIDTH, self._tree.full):
             leaves = self._tree.bundle(bundle)
-            if merkle.subtree([merkle.leaf_hash(data) for data in leaves]) != self._tree.hash_of_bundle(bundle):
+            if merkle.subtree(merkle.leaf_hashes(leaves)) != self._tree.hash_of_bundle(bundle):
                 raise Malformed(
                     f"bundle {bundle} does not hold the leaves whose hashes stand in the tree: "
                     "docs/run-books/journal-does-not-verify.md"

@@ -69,7 +69,7 @@ class Tree:
         positions = list(range(first, first + len(leaves)))
         self._write_tail(b"".join(_record(at, leaf) for at, leaf in zip(positions, leaves, strict=True)))
         self._open_leaves.extend(leaves)
-        self._push(0, [merkle.leaf_hash(leaf) for leaf in leaves])
+        self._push(0, merkle.leaf_hashes(leaves))
         self._flushing = self._flusher.submit(os.fsync, self._tail)
         try:
             self._flushing.result(FLUSH_WITHIN)
@@ -224,7 +224,7 @@ class Tree:
         if tail:
             self._make_durable_again(tail)
         self._open_leaves = tail
-        self._push(0, [merkle.leaf_hash(leaf) for leaf in tail])
+        self._push(0, merkle.leaf_hashes(tail))
         self._tail = os.open(self._tail_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
         self._complete_bundles()
         os.close(self._tail)
@@ -252,7 +252,7 @@ class Tree:
         self._levels[level] = [self._tile_hash(level - 1, index) for index in range(start, below)]
 
     def _tile_from_bundle(self, index: int) -> bytes:
-        return b"".join(merkle.leaf_hash(leaf) for leaf in self.bundle(index))
+        return b"".join(merkle.leaf_hashes(self.bundle(index)))
 
     def _tile_hash(self, level: int, index: int) -> bytes:
         tile = (self.folder / tiles.path(level, index)).read_bytes()
