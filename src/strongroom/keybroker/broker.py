@@ -28,6 +28,8 @@ from strongroom.keybroker.keys import KeyRing
 KEEP_TIME_EVERY: Final = 10_000
 HOUSE_KEY_LIFE: Final = 365 * 86_400_000
 GREATEST_LIFE: Final = 28
+ACTS: Final = frozenset({Kind.OPENED, Kind.CARRIED, Kind.SEARCHED})
+"""What the broker does for an entry, once."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ class Broker:
 
     def appended(self, entry: Entry) -> None:
         """The sequencer was quicker than the act the entry speaks of: that act may still use it, once."""
-        if entry.kind in (Kind.OPENED, Kind.CARRIED, Kind.SEARCHED) and self.journal.place(entry.id) is None:
+        if entry.kind in ACTS and self.journal.place(entry.id) is None:
             self._appended.add(entry.id)
 
     def use_once(self, entry: Entry) -> bool:

@@ -9,7 +9,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from strongroom.formats import leaf, merkle, note
+from strongroom.formats import leaf, leaf_shape, merkle, note
 from strongroom.formats.broker import Destroyed
 from strongroom.formats.leaf import Actor, Entry, Fact, Facts, Kind, Outcome
 from strongroom.formats.malformed import Malformed
@@ -20,6 +20,8 @@ from strongroom.keybroker.tree import Tree
 SIGN_EVERY: Final = 1.0
 HEARTBEAT_AFTER: Final = 60.0
 """Seconds of real elapsed time: between signatures, and of silence before a heartbeat."""
+
+_DESTROYED: Final = Kind.KEY_DESTROYED.to_bytes(2, "big")
 
 
 class RolledBack(Exception):
@@ -82,29 +84,35 @@ class Journal:
 
     def append(self, entries: Sequence[tuple[Entry, bytes]]) -> list[int]:
         """Positions of these entries with their salts, each appended once (I7). Raises `Clash` and `JournalHangs`."""
+        return self.append_encoded([(leaf.encode_entry(entry), salt) for entry, salt in entries])
+
+    def append_encoded(self, entries: Sequence[tuple[bytes, bytes]]) -> list[int]:
+        """The same of entries as they came. Raises `Malformed` too, before anything is appended."""
         places: dict[bytes, int] = {}
-        new: dict[bytes, tuple[bytes, Entry]] = {}
+        new: dict[bytes, bytes] = {}
         for entry, salt in entries:
-            data, known = leaf.encode_leaf(entry, salt), self.place(entry.id)
+            data, id_ = leaf_shape.leaf_of(entry, leaf_shape.check_entry(entry), salt), entry[1:17]
+            known = self.place(id_)
             if known is not None:
                 same = self._tree.hash_of(known) == merkle.leaf_hash(data)
-                places[entry.id] = known
+                places[id_] = known
             else:
-                same = new.setdefault(entry.id, (data, entry))[0] == data
+                same = new.setdefault(id_, data) == data
             if not same:
                 raise Clash("an entry id is known with other bytes")
         first = self._tree.size
         try:
-            self._tree.append([data for data, _ in new.values()])
+            self._tree.append(list(new.values()))
         finally:
             # Those that hang are in the tree too: asked for again, they are found, and not appended twice (I7).
-            for position, (data, entry) in enumerate(new.values(), first) if self._tree.size > first else ():
+            for position, data in enumerate(new.values(), first) if self._tree.size > first else ():
                 self._known.add(position, data)
-                self._fence(position, entry)
+                if data[17:19] == _DESTROYED:
+                    self._fence(position, leaf.decode_leaf(data).entry)
         if new:
             self._last_leaf = time.monotonic()
         places.update((id_, position) for position, id_ in enumerate(new, first))
-        return [places[entry.id] for entry, _ in entries]
+        return [places[entry[1:17]] for entry, _ in entries]
 
     def say(
         self,

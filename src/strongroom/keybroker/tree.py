@@ -12,7 +12,7 @@ from typing import Final
 from strongroom.formats import merkle, tiles
 from strongroom.formats.malformed import Malformed
 from strongroom.formats.tiles import HASH, WIDTH
-from strongroom.keybroker.files import write_whole
+from strongroom.keybroker.files import flush_folder, write_named_later, write_whole
 
 FLUSH_WITHIN: Final = 2.0
 """Seconds that a flush may take before what waited for it is refused (I5)."""
@@ -39,6 +39,8 @@ class Tree:
         self._open_leaves: list[bytes] = []
         self._flusher = concurrent.futures.ThreadPoolExecutor(1, "flush")
         self._flushing: concurrent.futures.Future[None] | None = None
+        self._folders: set[Path] = set()
+        self._unflushed: set[Path] = set()
         self._full = self._count_full_bundles()
         self._restore()
         self._tail = os.open(self._tail_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -165,6 +167,7 @@ class Tree:
             leaves = self._open_leaves[i * WIDTH : (i + 1) * WIDTH]
             self._write(tiles.path("entries", self._full + i), tiles.encode_bundle(leaves), durable=True)
             self._forget_partials("entries", self._full + i)
+        self._flush_names()
         self._full += done
         del self._open_leaves[: done * WIDTH]
         records = [_record(self._full * WIDTH + i, leaf) for i, leaf in enumerate(self._open_leaves)]
@@ -173,15 +176,25 @@ class Tree:
         self._tail = os.open(self._tail_path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
 
     def _write(self, name: str, data: bytes, *, durable: bool) -> None:
+        """A tile or bundle. Durable: its bytes now, its name with `_flush_names`, before the tail lets go of it."""
         path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+        if not durable or path.parent not in self._folders:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
         if durable:
-            write_whole(path, data)
-            path.chmod(0o644)
+            write_named_later(path, data, mode=0o644)
+            self._unflushed.add(path.parent)
+            if path.parent not in self._folders:
+                self._folders.add(path.parent)
+                self._unflushed.update(each for each in path.parent.parents if each.is_relative_to(self.folder))
             return
         aside = path.with_name(path.name + ".new")
         aside.write_bytes(data)
         aside.rename(path)
+
+    def _flush_names(self) -> None:
+        for folder in self._unflushed:
+            flush_folder(folder)
+        self._unflushed.clear()
 
     def _forget_partials(self, level: int | str, index: int) -> None:
         folder = (self.folder / tiles.path(level, index)).with_name(Path(tiles.path(level, index)).name + ".p")
@@ -227,6 +240,7 @@ class Tree:
         self._push(0, merkle.leaf_hashes(tail))
         self._tail = os.open(self._tail_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
         self._complete_bundles()
+        self._flush_names()
         os.close(self._tail)
 
     def _make_durable_again(self, tail: Sequence[bytes]) -> None:
