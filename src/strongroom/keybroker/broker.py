@@ -161,7 +161,7 @@ class Broker:
         if not self.ring.locked and not self.in_doubt:
             self._renew_house_key()
         self.journal.sign_if_due()
-        self.journal.keep_known(self.now - WINDOW)
+        self.journal.keep(self.now - WINDOW)
 
     def unlock(self, kind: Unlocks, secret: bytes) -> None:
         """Open the ring. Raises `CannotOpen`, after a leaf that says so, where the secret is wrong."""

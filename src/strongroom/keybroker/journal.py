@@ -70,8 +70,11 @@ class Journal:
             self._fence(position, entry)
             hear(entry)
 
-    def keep_known(self, since: int) -> None:
-        """Write down who is known, when enough came; openings and searches after `since` with them."""
+    def keep(self, since: int) -> None:
+        """What waits for the medium and nobody waits for: bundles that settled, and who is known, with openings and
+        searches after `since`.
+        """
+        self._tree.settle()
         self._known.keep_if_due(since)
 
     def extends(self, checkpoint: note.Checkpoint) -> bool:
