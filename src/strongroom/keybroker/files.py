@@ -40,7 +40,7 @@ def _write_aside(aside: Path, data: bytes, mode: int) -> int:
         view = memoryview(data)
         while view:
             view = view[os.write(descriptor, view) :]
-    except BaseException:
+    except OSError:
         os.close(descriptor)
         raise
     return descriptor
