@@ -5,14 +5,18 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from strongroom.formats import merkle, tiles
+from strongroom.formats import leaf, merkle, note, tiles
 from strongroom.formats.broker import Status, Verb
 from strongroom.formats.leaf import Entry, Kind, Outcome
+from strongroom.formats.malformed import Malformed
 from strongroom.keybroker.tree import Tree
 from strongroom.policy.logging_and_monitoring.tree import PublishedTree
 from tests.keybroker.running import PERSON, Broker, broker_in
@@ -100,9 +104,51 @@ def test_a_silence_is_named_and_an_entry_that_came_late_is_none(broker: Broker) 
     assert PublishedTree(broker.journal).verify().gaps == ()
     broker.append(at(20))
     broker.ok("worker", Verb.CHECKPOINT)
-    ((leaf, seconds),) = PublishedTree(broker.journal).verify().gaps
+    ((late, seconds),) = PublishedTree(broker.journal).verify().gaps
     assert seconds == 11 * 60
-    assert PublishedTree(broker.journal).leaf(leaf).entry.at == now + 20 * 60_000
+    assert PublishedTree(broker.journal).leaf(late).entry.at == now + 20 * 60_000
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_silences_are_those_that_a_look_at_leaf_after_leaf_finds(folder: Path, seed: int) -> None:
+    """Over bundles, with entries that came late and clocks that stepped, in a tree signed here."""
+    random, now, leaves = Random(seed), 1_000_000_000, list[bytes]()
+    expected, newest = [], now
+    for index in range(1_000):
+        now += random.choice([0, 1, 60_000, 299_999]) if random.random() > 0.01 else random.choice([300_001, 900_000])
+        at = now - random.choice([0, 0, 0, 200_000, 700_000])
+        kind = Kind.CLOCK_STEPPED if random.random() < 0.2 else Kind.SIGN_IN
+        entry = Entry(random.randbytes(16), kind, Outcome.DONE, at, 0, bytes(16), PERSON, {})
+        leaves.append(leaf.encode_leaf(entry, bytes(32)))
+        if index and at - newest > 300_000 and kind is not Kind.CLOCK_STEPPED:
+            expected.append((index, (at - newest) // 1_000))
+        newest = max(newest, at) if index else at
+    key = signed(folder, leaves)
+    assert expected
+    assert PublishedTree(folder, key).verify().gaps == tuple(expected)
+
+
+def test_a_leaf_that_does_not_decode_is_refused_though_it_was_signed(folder: Path) -> None:
+    whole = leaf.encode_leaf(some(1)[0], bytes(32))
+    assert PublishedTree(folder, signed(folder, [whole] * 300)).verify().leaves == 300
+    for number, bad in enumerate(
+        (b"\2" + whole[1:], whole + b"\0", whole[:-1], b"", whole[:17] + b"\xff" + whole[18:])
+    ):
+        other = folder / str(number)
+        other.mkdir()
+        with pytest.raises(Malformed):
+            PublishedTree(other, signed(other, [whole] * 270 + [bad] + [whole] * 29)).verify()
+
+
+def signed(folder: Path, leaves: list[bytes]) -> note.VerifierKey:
+    """A published tree of these leaves, whatever they are, signed by a key made here."""
+    tree, key = Tree(folder), Ed25519PrivateKey.generate()
+    tree.append(leaves)
+    tree.publish_tiles()
+    head = note.Checkpoint("example.org/test", tree.size, tree.root(), ())
+    (folder / "checkpoint").write_text(note.sign(head.text(), head.origin, key), encoding="utf-8")
+    tree.close()
+    return note.VerifierKey(head.origin, note.public_key(key))
 
 
 def test_openssl_and_a_second_reading_of_rfc_6962_agree_with_the_checkpoint(broker: Broker) -> None:
@@ -140,10 +186,13 @@ def test_a_journal_that_was_rolled_back_or_changed_is_refused_at_start(broker: B
     old = broker.folder / "old"
     shutil.copytree(broker.journal, old)
     broker.start()
-    broker.append(some(300))
+    broker.append(some(2_300))
     broker.ok("worker", Verb.CHECKPOINT)
-    broker.stop()
     tail = broker.journal / "tail"
+    deadline = time.monotonic() + 10
+    while tail.stat().st_size > 60_000 and time.monotonic() < deadline:  # the tail writes again what it still holds
+        time.sleep(0.01)
+    broker.stop()
     if harm == "older journal":
         shutil.rmtree(broker.journal)
         shutil.copytree(old, broker.journal)
@@ -211,3 +260,48 @@ def test_every_signed_size_has_its_partial_tiles(broker: Broker) -> None:
         reader = tiles.Reader(size, lambda name: (broker.journal / name).read_bytes())
         assert reader.root()
     assert broker.ask("worker", Verb.TIME).status is Status.OK
+
+
+@pytest.mark.parametrize("lost", ["empty", "garbage", "gone"])
+def test_bundles_that_a_power_cut_lost_are_written_again_from_the_tail(folder: Path, lost: str) -> None:
+    """They settle in a thread of their own; until then the tail holds what they hold."""
+    leaves = [os.urandom(100) for _ in range(8 * 256 + 40)]
+    tree = Tree(folder)
+    tree.append(leaves[:1_500])
+    tree.append(leaves[1_500:])
+    root = tree.root()
+    tree.close()
+    unsettled = [path for path in (folder / "tile").rglob("*") if path.is_file()]
+    assert len(unsettled) == 2 * 8
+    for path in unsettled:
+        if lost == "gone":
+            path.unlink()
+        else:
+            path.write_bytes(b"" if lost == "empty" else os.urandom(path.stat().st_size))
+    again = Tree(folder)
+    assert (again.size, again.root()) == (len(leaves), root)
+    assert [leaf for index in range(again.full) for leaf in again.bundle(index)] == leaves[: 8 * 256]
+    again.publish_tiles()
+    reader = tiles.Reader(len(leaves), lambda name: (folder / name).read_bytes())
+    assert reader.root() == naive_root(leaves)
+    again.close()
+
+
+def test_the_tail_lets_go_of_what_settled_and_of_nothing_else(folder: Path) -> None:
+    tree, leaves = Tree(folder), list[bytes]()
+    for count in (300, 2_000, 10, 3_000, 256, 5_000, 1):
+        more = [os.urandom(100) for _ in range(count)]
+        tree.append(more)
+        leaves += more
+        until = time.monotonic() + 10
+        while tree.settling and time.monotonic() < until:
+            time.sleep(0.005)
+            tree.settle()
+        shutil.copytree(folder, folder.with_name(folder.name + "-copy"))
+        copy = folder.with_name(folder.name + "-copy")
+        again = Tree(copy)
+        assert (again.size, again.root()) == (len(leaves), naive_root(leaves))
+        again.close()
+        shutil.rmtree(copy)
+    assert (folder / "tail").stat().st_size < 9 * 256 * 120
+    tree.close()

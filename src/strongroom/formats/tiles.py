@@ -41,14 +41,16 @@ def encode_bundle(leaves: list[bytes]) -> bytes:
 
 def decode_bundle(data: bytes, *, width: int) -> list[bytes]:
     """The leaves of a bundle that must hold exactly `width` of them."""
-    leaves, at = [], 0
-    while at < len(data):
-        length = int.from_bytes(data[at : at + 2], "big")
-        leaf = data[at + 2 : at + 2 + length]
-        if len(data) - at < 2 or len(leaf) != length:
-            raise Malformed("an entry bundle ends inside a leaf")
-        leaves.append(leaf)
-        at += 2 + length
+    leaves, at, end = list[bytes](), 0, len(data)
+    try:
+        while at < end:
+            start = at + 2
+            at = start + (data[at] << 8 | data[at + 1])
+            leaves.append(data[start:at])
+    except IndexError:
+        raise Malformed("an entry bundle ends inside a length") from None
+    if at != end:
+        raise Malformed("an entry bundle ends inside a leaf")
     if len(leaves) != width:
         raise Malformed("an entry bundle of another width")
     return leaves

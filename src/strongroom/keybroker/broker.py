@@ -28,6 +28,8 @@ from strongroom.keybroker.keys import KeyRing
 KEEP_TIME_EVERY: Final = 10_000
 HOUSE_KEY_LIFE: Final = 365 * 86_400_000
 GREATEST_LIFE: Final = 28
+ACTS: Final = frozenset({Kind.OPENED, Kind.CARRIED, Kind.SEARCHED})
+"""What the broker does for an entry, once."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class Broker:
         self._behind_at = 0
         self._was_in_doubt = self.watch.state.in_doubt
         self.watch.look()
-        self.journal.read_back(self._hear)
+        self.journal.read_back(self._hear, self.watch.state.now - WINDOW)
         self._check_outside(journal, outside)
 
     def _hear(self, entry: Entry) -> None:
@@ -110,7 +112,7 @@ class Broker:
 
     def appended(self, entry: Entry) -> None:
         """The sequencer was quicker than the act the entry speaks of: that act may still use it, once."""
-        if entry.kind in (Kind.OPENED, Kind.CARRIED, Kind.SEARCHED) and self.journal.place(entry.id) is None:
+        if entry.kind in ACTS and self.journal.place(entry.id) is None:
             self._appended.add(entry.id)
 
     def use_once(self, entry: Entry) -> bool:
@@ -159,6 +161,7 @@ class Broker:
         if not self.ring.locked and not self.in_doubt:
             self._renew_house_key()
         self.journal.sign_if_due()
+        self.journal.keep(self.now - WINDOW)
 
     def unlock(self, kind: Unlocks, secret: bytes) -> None:
         """Open the ring. Raises `CannotOpen`, after a leaf that says so, where the secret is wrong."""

@@ -7,14 +7,21 @@ from pathlib import Path
 def write_whole(path: Path, data: bytes) -> None:
     """Replace a file as a whole, 0600; after return the new bytes are on the medium, before it the old ones are."""
     aside = path.with_name(path.name + ".new")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    descriptor = _write_aside(aside, data, 0o600)
     try:
-        _write_all(descriptor, data)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
     aside.rename(path)
     flush_folder(path.parent)
+
+
+def write_open(path: Path, data: bytes, *, mode: int) -> int:
+    """Replace a file as a whole, with nothing flushed; its descriptor, for who flushes it."""
+    aside = path.with_name(path.name + ".new")
+    descriptor = _write_aside(aside, data, mode)
+    aside.rename(path)
+    return descriptor
 
 
 def flush_folder(folder: Path) -> None:
@@ -26,7 +33,14 @@ def flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+def _write_aside(aside: Path, data: bytes, mode: int) -> int:
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(descriptor, mode)  # whatever the process's mask
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor

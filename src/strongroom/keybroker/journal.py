@@ -9,16 +9,19 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from strongroom.formats import leaf, note
+from strongroom.formats import leaf, leaf_shape, merkle, note
 from strongroom.formats.broker import Destroyed
 from strongroom.formats.leaf import Actor, Entry, Fact, Facts, Kind, Outcome
 from strongroom.formats.malformed import Malformed
 from strongroom.keybroker.files import write_whole
+from strongroom.keybroker.known import Known
 from strongroom.keybroker.tree import Tree
 
 SIGN_EVERY: Final = 1.0
 HEARTBEAT_AFTER: Final = 60.0
 """Seconds of real elapsed time: between signatures, and of silence before a heartbeat."""
+
+_DESTROYED: Final = Kind.KEY_DESTROYED.to_bytes(2, "big")
 
 
 class RolledBack(Exception):
@@ -30,7 +33,7 @@ class Clash(Exception):
 
 
 class Journal:
-    """Appends leaves and signs heads. `told` hears every leaf that was ever appended, at start and after."""
+    """Appends leaves and signs heads."""
 
     def __init__(self, folder: Path, keys: Path, *, origin: str, rehearsal: bool) -> None:
         self._tree = Tree(folder)
@@ -38,7 +41,7 @@ class Journal:
         self._head_path = keys / "head"
         self._origin = origin
         self._extensions = ("rehearsal",) if rehearsal else ()
-        self._known: dict[bytes, tuple[int, bytes]] = {}
+        self._known = Known(keys / "known", self._tree)
         self.destroyed: list[tuple[int, Destroyed]] = []
         self.destroyed_names: set[tuple[int, int, int]] = set()
         self._signing: Ed25519PrivateKey | None = None
@@ -58,12 +61,21 @@ class Journal:
     def root(self) -> bytes:
         return self._tree.root()
 
-    def read_back(self, hear: Callable[[Entry], None]) -> None:
-        """Rebuild what is known from the leaves; `hear` gets each one's entry."""
-        for position, data in self._tree.leaves():
+    def read_back(self, hear: Callable[[Entry], None], since: int) -> None:
+        """Know what the tree holds; `hear` gets the entries that tell a start something, of openings and searches
+        those after `since` (believed ms).
+        """
+        for position, data in self._known.restore(since):
             entry = leaf.decode_leaf(data).entry
-            self._know(position, data, entry)
+            self._fence(position, entry)
             hear(entry)
+
+    def keep(self, since: int) -> None:
+        """What waits for the medium and nobody waits for: bundles that settled, and who is known, with openings and
+        searches after `since`.
+        """
+        self._tree.settle()
+        self._known.keep_if_due(since)
 
     def extends(self, checkpoint: note.Checkpoint) -> bool:
         """Whether the tree still holds what an outside head signed."""
@@ -71,30 +83,39 @@ class Journal:
 
     def place(self, entry_id: bytes) -> int | None:
         """Where an entry stands, if it does."""
-        known = self._known.get(entry_id)
-        return known[0] if known else None
+        return self._known.place(entry_id)
 
     def append(self, entries: Sequence[tuple[Entry, bytes]]) -> list[int]:
         """Positions of these entries with their salts, each appended once (I7). Raises `Clash` and `JournalHangs`."""
-        leaves = [leaf.encode_leaf(entry, salt) for entry, salt in entries]
-        new: dict[bytes, tuple[bytes, Entry]] = {}
-        for (entry, _), data in zip(entries, leaves, strict=True):
-            known = self._known.get(entry.id)
-            known_digest = known[1] if known else (_digest(new[entry.id][0]) if entry.id in new else None)
-            if known_digest is None:
-                new[entry.id] = (data, entry)
-            elif known_digest != _digest(data):
+        return self.append_encoded([(leaf.encode_entry(entry), salt) for entry, salt in entries])
+
+    def append_encoded(self, entries: Sequence[tuple[bytes, bytes]]) -> list[int]:
+        """The same of entries as they came. Raises `Malformed` too, before anything is appended."""
+        places: dict[bytes, int] = {}
+        new: dict[bytes, bytes] = {}
+        for entry, salt in entries:
+            data, id_ = leaf_shape.leaf_of(entry, leaf_shape.check_entry(entry), salt), entry[1:17]
+            known = self.place(id_)
+            if known is not None:
+                same = self._tree.hash_of(known) == merkle.leaf_hash(data)
+                places[id_] = known
+            else:
+                same = new.setdefault(id_, data) == data
+            if not same:
                 raise Clash("an entry id is known with other bytes")
         first = self._tree.size
         try:
-            self._tree.append([data for data, _ in new.values()])
+            self._tree.append(list(new.values()))
         finally:
             # Those that hang are in the tree too: asked for again, they are found, and not appended twice (I7).
-            for position, (data, entry) in enumerate(new.values(), first) if self._tree.size > first else ():
-                self._know(position, data, entry)
+            for position, data in enumerate(new.values(), first) if self._tree.size > first else ():
+                self._known.add(position, data)
+                if data[17:19] == _DESTROYED:
+                    self._fence(position, leaf.decode_leaf(data).entry)
         if new:
             self._last_leaf = time.monotonic()
-        return [self._known[entry.id][0] for entry, _ in entries]
+        places.update((id_, position) for position, id_ in enumerate(new, first))
+        return [places[entry[1:17]] for entry, _ in entries]
 
     def say(
         self,
@@ -139,14 +160,14 @@ class Journal:
         return text
 
     def close(self) -> None:
+        self._known.close()
         self._tree.close()
 
     @property
     def _checkpoint_path(self) -> Path:
         return self._folder / "checkpoint"
 
-    def _know(self, position: int, data: bytes, entry: Entry) -> None:
-        self._known[entry.id] = (position, _digest(data))
+    def _fence(self, position: int, entry: Entry) -> None:
         if entry.kind is Kind.KEY_DESTROYED:
             name = (entry.account, leaf.number(entry.facts, Fact.DAY), leaf.number(entry.facts, Fact.GENERATION))
             self.destroyed_names.add(name)
@@ -183,7 +204,3 @@ def own(
 ) -> Entry:
     """An entry of the broker's own making."""
     return Entry(os.urandom(16), kind, outcome, at, account, subject, by, facts or {})
-
-
-def _digest(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()[:16]

@@ -3,22 +3,24 @@
 import concurrent.futures
 import contextlib
 import os
-import struct
-import zlib
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from strongroom.formats import merkle, tiles
 from strongroom.formats.malformed import Malformed
 from strongroom.formats.tiles import HASH, WIDTH
+from strongroom.keybroker import records
 from strongroom.keybroker.files import write_whole
+from strongroom.keybroker.settling import Settling
 
 FLUSH_WITHIN: Final = 2.0
 """Seconds that a flush may take before what waited for it is refused (I5)."""
 
-_RECORD = struct.Struct(">QH")
-_CHECK = struct.Struct(">I")
+SETTLE_AT: Final = 8
+MOST_UNSETTLED: Final = 256
+"""Bundles that are flushed at once, and files that may be open until they are."""
 
 
 class JournalHangs(Exception):
@@ -39,7 +41,8 @@ class Tree:
         self._open_leaves: list[bytes] = []
         self._flusher = concurrent.futures.ThreadPoolExecutor(1, "flush")
         self._flushing: concurrent.futures.Future[None] | None = None
-        self._full = self._count_full_bundles()
+        self._settling = Settling(folder)
+        self._full = self._settled = self._settles_to = min(self._count_full_bundles(), self._tail_begins())
         self._restore()
         self._tail = os.open(self._tail_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
@@ -67,9 +70,9 @@ class Tree:
             return []
         first = self.size
         positions = list(range(first, first + len(leaves)))
-        self._write_tail(b"".join(_record(at, leaf) for at, leaf in zip(positions, leaves, strict=True)))
+        self._write_tail(b"".join(records.encode(at, leaf) for at, leaf in zip(positions, leaves, strict=True)))
         self._open_leaves.extend(leaves)
-        self._push(0, [merkle.leaf_hash(leaf) for leaf in leaves])
+        self._push(0, merkle.leaf_hashes(leaves))
         self._flushing = self._flusher.submit(os.fsync, self._tail)
         try:
             self._flushing.result(FLUSH_WITHIN)
@@ -80,12 +83,27 @@ class Tree:
         self._complete_bundles()
         return positions
 
-    def leaves(self) -> Iterator[tuple[int, bytes]]:
-        """Every leaf with its position, from the first."""
-        for bundle in range(self._full):
-            data = (self.folder / tiles.path("entries", bundle)).read_bytes()
-            yield from enumerate(tiles.decode_bundle(data, width=WIDTH), bundle * WIDTH)
-        yield from enumerate(self._open_leaves, self._full * WIDTH)
+    @property
+    def full(self) -> int:
+        """How many bundles are full: durable for good, and never changed."""
+        return self._full
+
+    @property
+    def open_leaves(self) -> Sequence[bytes]:
+        """The leaves behind the full bundles."""
+        return tuple(self._open_leaves)
+
+    def bundle(self, index: int) -> list[bytes]:
+        """The leaves of a full bundle, as they lie there."""
+        return tiles.decode_bundle((self.folder / tiles.path("entries", index)).read_bytes(), width=WIDTH)
+
+    def hash_of(self, position: int) -> bytes:
+        """The hash that stands in the tree for a leaf."""
+        return self._any_node(0, position)
+
+    def hash_of_bundle(self, index: int) -> bytes:
+        """The hash that stands in the tree, at level 1, for a full bundle."""
+        return self._any_node(tiles.HEIGHT, index)
 
     def publish_tiles(self) -> None:
         """Write the partial tiles of this size, so that its checkpoint can be verified by others."""
@@ -97,8 +115,19 @@ class Tree:
             name = tiles.path("entries", self._full, len(self._open_leaves))
             self._write(name, tiles.encode_bundle(self._open_leaves), durable=False)
 
+    @property
+    def settling(self) -> bool:
+        """Whether bundles are being flushed."""
+        return self._settling.running
+
+    def settle(self) -> None:
+        """Let the tail go of what settled meanwhile. While its own flush is under way, or failed, it stays as it is."""
+        if self._flushing is None or (self._flushing.done() and self._flushing.exception() is None):
+            self._settle()
+
     def close(self) -> None:
         os.close(self._tail)
+        self._settling.close()
         self._flusher.shutdown(wait=False)
 
     def _look_at_last_flush(self) -> None:
@@ -134,7 +163,7 @@ class Tree:
                 index = self._tile_index(level)
                 self._write(tiles.path(level, index), b"".join(row), durable=True)
                 self._forget_partials(level, index)
-                above = _subtree(row)
+                above = merkle.subtree(row)
                 row.clear()
                 self._written[level] = index + 1
                 self._push(level + 1, [above])
@@ -144,26 +173,42 @@ class Tree:
 
     def _complete_bundles(self) -> None:
         done = len(self._open_leaves) // WIDTH
-        if not done:
-            return
         for i in range(done):
             leaves = self._open_leaves[i * WIDTH : (i + 1) * WIDTH]
             self._write(tiles.path("entries", self._full + i), tiles.encode_bundle(leaves), durable=True)
             self._forget_partials("entries", self._full + i)
         self._full += done
         del self._open_leaves[: done * WIDTH]
-        records = [_record(self._full * WIDTH + i, leaf) for i, leaf in enumerate(self._open_leaves)]
-        write_whole(self._tail_path, b"".join(records))
+        self._settle()
+
+    def _settle(self) -> None:
+        """Have bundles and their tiles flushed, some at once; then the tail lets go of them."""
+        try:
+            if self._settling.ended(wait=self._settling.waiting > MOST_UNSETTLED):
+                self._let_go()
+        except OSError as why:
+            raise JournalBroken(f"the journal's medium failed over bundles: {why.strerror}") from None
+        if not self._settling.running and self._full - self._settled >= SETTLE_AT:
+            self._settles_to = self._full
+            self._settling.begin()
+
+    def _let_go(self) -> None:
+        """The tail holds what has not settled, and no more."""
+        self._settled = self._settles_to
+        leaves = [leaf for bundle in range(self._settled, self._full) for leaf in self.bundle(bundle)]
+        leaves += self._open_leaves
+        first = self._settled * WIDTH
+        write_whole(self._tail_path, b"".join(records.encode(at, leaf) for at, leaf in enumerate(leaves, first)))
         os.close(self._tail)
         self._tail = os.open(self._tail_path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
 
     def _write(self, name: str, data: bytes, *, durable: bool) -> None:
+        """A tile or bundle; durable at once, or with the tail until it has settled."""
         path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
         if durable:
-            write_whole(path, data)
-            path.chmod(0o644)
+            self._settling.write(path, data, mode=0o644)
             return
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
         aside = path.with_name(path.name + ".new")
         aside.write_bytes(data)
         aside.rename(path)
@@ -175,9 +220,17 @@ class Tree:
                 partial.unlink()
             folder.rmdir()
 
+    def _full_names(self, level: int | str) -> set[str]:
+        """What full tiles or bundles lie at a level. Folders are listed: to look at each takes far longer."""
+        top, found = self.folder / "tile" / str(level), set[str]()
+        for folder, below, files in os.walk(top):
+            below[:] = [name for name in below if not name.endswith(".p")]
+            found.update(f"{folder}/{name}"[len(str(self.folder)) + 1 :] for name in files if name.isdigit())
+        return found
+
     def _count_full_bundles(self) -> int:
-        count = 0
-        while (self.folder / tiles.path("entries", count)).is_file():
+        names, count = self._full_names("entries"), 0
+        while tiles.path("entries", count) in names:
             count += 1
         return count
 
@@ -189,18 +242,22 @@ class Tree:
             self._written[level] = count
             self._levels.append([])
             if level == 0:
+                names = self._full_names(0)
                 for index in range(count):
-                    if not (self.folder / tiles.path(0, index)).is_file():
+                    if tiles.path(0, index) not in names:
                         self._write(tiles.path(0, index), self._tile_from_bundle(index), durable=True)
             count //= WIDTH
             level += 1
         for above in range(1, level + 1):
             self._restore_level(above)
+        if self._settling.waiting:
+            self._settling.begin()
+            self._settling.ended(wait=True)
         tail = self._read_tail()
         if tail:
             self._make_durable_again(tail)
         self._open_leaves = tail
-        self._push(0, [merkle.leaf_hash(leaf) for leaf in tail])
+        self._push(0, merkle.leaf_hashes(tail))
         self._tail = os.open(self._tail_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
         self._complete_bundles()
         os.close(self._tail)
@@ -210,7 +267,9 @@ class Tree:
         another flush of the same pages would not say so. On a full disk, which fails no flush, it stays as it is.
         """
         with contextlib.suppress(OSError):
-            write_whole(self._tail_path, b"".join(_record(self._full * WIDTH + i, leaf) for i, leaf in enumerate(tail)))
+            write_whole(
+                self._tail_path, b"".join(records.encode(self._full * WIDTH + i, leaf) for i, leaf in enumerate(tail))
+            )
 
     def _restore_level(self, level: int) -> None:
         """A level's hashes are those of the full tiles below it; full tiles of its own are written if missing."""
@@ -228,14 +287,22 @@ class Tree:
         self._levels[level] = [self._tile_hash(level - 1, index) for index in range(start, below)]
 
     def _tile_from_bundle(self, index: int) -> bytes:
-        data = (self.folder / tiles.path("entries", index)).read_bytes()
-        return b"".join(merkle.leaf_hash(leaf) for leaf in tiles.decode_bundle(data, width=WIDTH))
+        return b"".join(merkle.leaf_hashes(self.bundle(index)))
 
     def _tile_hash(self, level: int, index: int) -> bytes:
         tile = (self.folder / tiles.path(level, index)).read_bytes()
         if len(tile) != WIDTH * HASH:
             raise Malformed("a full tile is 8,192 bytes")
-        return _subtree([tile[HASH * i : HASH * (i + 1)] for i in range(WIDTH)])
+        return merkle.subtree([tile[HASH * i : HASH * (i + 1)] for i in range(WIDTH)])
+
+    def _tail_begins(self) -> int:
+        """The first bundle that the tail still holds: it and those behind are written again. Without one: none are."""
+        try:
+            with self._tail_path.open("rb") as file:
+                record = records.parse(file.read(records.MOST_BYTES), 0)
+        except FileNotFoundError:
+            record = None
+        return sys.maxsize if record is None else record[0] // WIDTH
 
     def _read_tail(self) -> list[bytes]:
         """The tail's leaves that are in no bundle; a torn last record is cut, a torn earlier one refused."""
@@ -246,9 +313,9 @@ class Tree:
         leaves: list[bytes] = []
         at, first = 0, self._full * WIDTH
         while at < len(data):
-            record = _parse_record(data, at)
+            record = records.parse(data, at)
             if record is None:
-                if _parse_later(data, at):
+                if records.follows(data, at):
                     raise Malformed("the journal's tail is damaged in its middle")
                 with self._tail_path.open("r+b") as file:
                     file.truncate(at)
@@ -266,7 +333,7 @@ class Tree:
         """A `merkle.NodeReader` for the right edge, from memory."""
         tile_level, inside = divmod(level, tiles.HEIGHT)
         start = (index << inside) - self._written.get(tile_level, 0) * WIDTH
-        return _subtree(self._levels[tile_level][start : start + (1 << inside)])
+        return merkle.subtree(self._levels[tile_level][start : start + (1 << inside)])
 
     def _any_node(self, level: int, index: int) -> bytes:
         tile_level, inside = divmod(level, tiles.HEIGHT)
@@ -275,36 +342,4 @@ class Tree:
             return self._node(level, index)
         tile = (self.folder / tiles.path(tile_level, first // WIDTH)).read_bytes()
         start = first % WIDTH
-        return _subtree([tile[HASH * i : HASH * (i + 1)] for i in range(start, start + (1 << inside))])
-
-
-def _subtree(hashes: Sequence[bytes]) -> bytes:
-    row = list(hashes)
-    while len(row) > 1:
-        row = [merkle.node_hash(row[i], row[i + 1]) for i in range(0, len(row), 2)]
-    return row[0]
-
-
-def _record(index: int, leaf: bytes) -> bytes:
-    body = _RECORD.pack(index, len(leaf)) + leaf
-    return body + _CHECK.pack(zlib.crc32(body))
-
-
-def _parse_record(data: bytes, at: int) -> tuple[int, bytes, int] | None:
-    """(position, leaf, where the next record begins), or `None` where no whole record stands."""
-    if at + _RECORD.size > len(data):
-        return None
-    index, length = _RECORD.unpack_from(data, at)
-    end = at + _RECORD.size + length
-    if end + 4 > len(data) or _CHECK.pack(zlib.crc32(data[at:end])) != data[end : end + 4]:
-        return None
-    return index, data[at + _RECORD.size : end], end + 4
-
-
-def _parse_later(data: bytes, torn: int) -> bool:
-    """Whether a whole record follows the torn one at its own length: then the middle is damaged, not the end."""
-    if torn + _RECORD.size > len(data):
-        return False
-    _, length = _RECORD.unpack_from(data, torn)
-    following = torn + _RECORD.size + length + 4
-    return _parse_record(data, following) is not None
+        return merkle.subtree([tile[HASH * i : HASH * (i + 1)] for i in range(start, start + (1 << inside))])

@@ -7,15 +7,16 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from strongroom.formats import broker as wire
-from strongroom.formats import house, leaf
+from strongroom.formats import house, leaf, leaf_shape
 from strongroom.formats.broker import Status, Verb
 from strongroom.formats.house import HouseKind
+from strongroom.formats.leaf import Kind
 from strongroom.formats.malformed import Malformed
 from strongroom.formats.ring import Unlocks
 from strongroom.formats.sealed import CannotOpen
 from strongroom.formats.wire import number, pack, u32, u64, unpack
 from strongroom.keybroker.asking import Asker, No, Values, account_of, exactly, reference_of
-from strongroom.keybroker.broker import Broker
+from strongroom.keybroker.broker import ACTS, Broker
 from strongroom.keybroker.journal import Clash
 from strongroom.keybroker.sealing import carry, match, open_parts, seal, search
 from strongroom.keybroker.tree import JournalHangs
@@ -101,16 +102,19 @@ def _house_open(broker: Broker, asker: Asker, arguments: Sequence[bytes]) -> Val
 def _append(broker: Broker, _: Asker, arguments: Sequence[bytes]) -> Values:
     if not 0 < len(arguments) <= MOST_APPENDED:
         raise No(Status.MALFORMED, "LM-2", "append 1 to 10,000 entries at a time")
-    entries = []
+    entries, acts = [], []
     for argument in arguments:
         payload, salt = unpack(argument, items=2)
-        entry = leaf.decode_entry(payload)
-        if entry.kind in leaf.SAID_BY_BROKER:
-            raise No(Status.REFUSED, "LM-2", f"only the broker itself says {entry.kind.name.lower()}")
-        entries.append((entry, salt))
-    for entry, _salt in entries:
-        broker.appended(entry)
-    return [u64(position) for position in broker.journal.append(entries)]
+        leaf_shape.check_entry(payload)
+        kind, _at = leaf.glance(payload)
+        if kind in leaf.SAID_BY_BROKER:
+            raise No(Status.REFUSED, "LM-2", f"only the broker itself says {Kind(kind).name.lower()}")
+        if kind in ACTS:
+            acts.append(payload)
+        entries.append((payload, salt))
+    for payload in acts:
+        broker.appended(leaf.decode_entry(payload))
+    return [u64(position) for position in broker.journal.append_encoded(entries)]
 
 
 def _checkpoint(broker: Broker, _: Asker, arguments: Sequence[bytes]) -> Values:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Final
 
 from strongroom.formats import leaf as leaf_format
-from strongroom.formats import merkle, note, proof
+from strongroom.formats import leaf_shape, merkle, note, proof
 from strongroom.formats.leaf import Kind, Leaf
 from strongroom.formats.malformed import Malformed
-from strongroom.formats.tiles import WIDTH, Reader, widths
+from strongroom.formats.tiles import HASH, WIDTH, Reader, widths
 
 LONGEST_SILENCE: Final = 300_000
 
@@ -54,9 +54,11 @@ class PublishedTree:
     def bundle(self, index: int) -> list[bytes]:
         """The leaves of one bundle of 256, checked against their tile, and the tile against the hash above it."""
         leaves = self._reader.leaves(index)
-        hashes = [merkle.leaf_hash(data) for data in leaves]
-        if b"".join(hashes) != self._reader.tile(0, index):
-            raise Malformed(f"bundle {index} is not the one whose hashes stand in the tree")
+        hashes = merkle.leaf_hashes(leaves)
+        tile = self._reader.tile(0, index)
+        if b"".join(hashes) != tile:
+            first = next(at for at, hash_ in enumerate(hashes) if hash_ != tile[HASH * at : HASH * (at + 1)])
+            raise Malformed(f"leaf {index * WIDTH + first} is not the one whose hash stands in the tree")
         if len(hashes) == WIDTH and merkle.subtree(hashes) != self._reader.node(8, index):
             raise Malformed("a hash of level 1 is not that of its tile")
         return leaves
@@ -105,28 +107,16 @@ class PublishedTree:
 
         through: goes through the bundles in their order; whoever waits may show how far it is.
         """
-        full, partial = widths(self.size, 0)
-        count, last, gaps = 0, None, []
-        for bundle in through(range(full + bool(partial))):
-            leaves = self._reader.leaves(bundle)
-            self._compare(leaves, self._reader.hashes(0, bundle), count)
-            for data in leaves:
-                entry = leaf_format.decode_leaf(data).entry
-                if last is not None and entry.at - last > LONGEST_SILENCE and entry.kind is not Kind.CLOCK_STEPPED:
-                    gaps.append((count, (entry.at - last) // 1000))
-                last = max(last or 0, entry.at)  # an entry that waited for its place speaks of earlier: no silence
-                count += 1
-        self._verify_levels(1)
-        if self._reader.root() != self.checkpoint.root:
-            raise Malformed("the tiles do not lead to the root that was signed")
-        return Verified(self.checkpoint, count, tuple(gaps))
-
-    @staticmethod
-    def _compare(leaves: list[bytes], hashes: list[bytes], first: int) -> None:
-        """Each leaf of a bundle with the hash that stands for it in the tree."""
-        for index, (data, hash_) in enumerate(zip(leaves, hashes, strict=True), first):
-            if merkle.leaf_hash(data) != hash_:
-                raise Malformed(f"leaf {index} is not the one whose hash stands in the tree")
+        last, gaps = None, list[tuple[int, int]]()
+        for bundle in through(range(self.bundles)):
+            leaves = self.bundle(bundle)
+            leaf_shape.check_leaves(leaves)
+            newest = int.from_bytes(max(data[20:28] for data in leaves), "big")
+            if last is None or newest - last > LONGEST_SILENCE:
+                gaps += _silences(leaves, bundle * WIDTH, last)
+            last = max(last or 0, newest)  # an entry that waited for its place speaks of earlier: no silence
+        self.verify_head()
+        return Verified(self.checkpoint, self.size, tuple(gaps))
 
     def _verify_levels(self, level: int) -> None:
         """Each hash from a level on is the hash of the full tile below it."""
@@ -138,6 +128,15 @@ class PublishedTree:
     def _verify_tile(self, level: int, index: int) -> None:
         if merkle.subtree(self._reader.hashes(level - 1, index)) != self._reader.node(8 * level, index):
             raise Malformed(f"a hash of level {level} is not that of its tile")
+
+
+def _silences(leaves: list[bytes], first: int, last: int | None) -> Iterator[tuple[int, int]]:
+    """(leaf, seconds of silence before it) in a bundle; `last`: the newest time before it."""
+    for index, data in enumerate(leaves, first):
+        kind, at = leaf_format.glance(data)
+        if last is not None and at - last > LONGEST_SILENCE and kind != Kind.CLOCK_STEPPED:
+            yield index, (at - last) // 1000
+        last = max(last or 0, at)
 
 
 def read_key(folder: Path) -> note.VerifierKey:
