@@ -85,6 +85,7 @@ def test_what_is_open_is_counted_by_account_kind_and_clause_as_going_through_eve
     assert {(r.kind.value, r.duty, r.clause): [r.count, r.passed, r.warned, r.due_at] for r in found} == expected
     assert [row.due_at for row in found] == sorted(row.due_at for row in found)
     assert any(row.passed for row in found)
+    assert wall.all_open(now, "RR-3") == tuple(row for row in found if row.clause == "RR-3")
 
 
 def test_after_days_of_downtime_one_round_says_everything_that_passed(house: House) -> None:

@@ -55,6 +55,7 @@ FROM sort CROSS JOIN LATERAL (
     WHERE o.account_id = sort.account_id AND o.kind = sort.kind AND o.duty = sort.duty AND o.clause = sort.clause
         AND o.satisfied_at IS NULL AND o.withdrawn_at IS NULL
 ) counted (n, passed, warned, due)
+WHERE sort.clause = coalesce(%s, sort.clause)
 GROUP BY kind, duty, clause ORDER BY min(due)
 """
 """Sweep: what is open by account, kind, duty and clause. Each of those few is found by one probe of the index that is
@@ -90,11 +91,12 @@ class Wall:
         return next(tile for tile in self.tiles if tile.clause.id == clause)
 
 
-def read(controls: Controls) -> Wall:
-    """Every clause as it stands now."""
+def read(controls: Controls, only: str | None = None) -> Wall:
+    """Every clause as it stands now, or the one that is named."""
     now = definitions.now()
-    runs_seen = last_runs([check.id for check in controls.checks])
-    waiting = all_open(now)
+    clauses = [all_clauses()[only]] if only is not None else list(all_clauses().values())
+    runs_seen = last_runs([check.id for clause in clauses for check in controls.checks_of(clause.id)])
+    waiting = all_open(now, only)
     duties, deadlines, exceptions = _duties(), _deadlines(waiting), _exceptions(now)
     silent = lost([SWEEPER], now)
     tiles = [
@@ -107,15 +109,15 @@ def read(controls: Controls) -> Wall:
             now=now,
             lost=silent,
         )
-        for clause in all_clauses().values()
+        for clause in clauses
     ]
     return Wall(tuple(sorted(tiles, key=lambda tile: tile.state.rank)), now, waiting)
 
 
-def all_open(now: datetime) -> tuple[Open, ...]:
-    """All open obligations by kind, duty and clause, soonest first; they are gone through once a page."""
+def all_open(now: datetime, only: str | None = None) -> tuple[Open, ...]:
+    """All open obligations, or those of one clause, by kind, duty and clause, soonest first."""
     with connection.cursor() as cursor:
-        cursor.execute(OPEN, [now])
+        cursor.execute(OPEN, [now, only])
         return tuple(Open(ObligationKind(kind), *rest) for kind, *rest in cursor.fetchall())
 
 

@@ -237,7 +237,7 @@ def _clause(
     request: HttpRequest, id_: str, owner_form: OwnerForm, exception_form: ExceptionForm, status: int = 200
 ) -> HttpResponse:
     known, all_controls = _known(id_), controls()
-    read = wall.read(all_controls)
+    read = wall.read(all_controls, known)
     tile, checks = read.tile(known), all_controls.checks_of(known)
     ids = [each.id for each in checks]
     installed = Installation.objects.get(id=1).created_at
