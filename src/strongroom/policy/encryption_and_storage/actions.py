@@ -171,8 +171,7 @@ def find(*, account: int, field: SearchField, value: Secret, by: bytes, device: 
     Raises `OverBudget` where more was searched for within 24 hours than one person may. `device`: where, for the entry.
     """
     facts: dict[leaf.Fact, int | bytes] = {leaf.Fact.FIELD: field, **_at(device)}
-    with transaction.atomic(durable=True):
-        entry = journal.record(leaf.Kind.SEARCHED, by=by, account=account, facts=facts)
+    entry = journal.record_committed(leaf.Kind.SEARCHED, by=by, account=account, facts=facts)
     wanted = broker.search(
         entry=bytes(entry.payload), salt=bytes(entry.salt), account=account, by=by, field=field, value=value
     )
@@ -239,8 +238,9 @@ def open_for(
     }
     if case is not None:
         facts[leaf.Fact.CASE] = case
-    with transaction.atomic(durable=True):  # a surrounding transaction raises, so the commit is real
-        entry = journal.record(leaf.Kind.OPENED, by=by, account=account, subject=order.bytes, facts=facts)
+    entry = journal.record_committed(  # a surrounding transaction raises, so the commit is real
+        leaf.Kind.OPENED, by=by, account=account, subject=order.bytes, facts=facts
+    )
     wanted = ToOpen(bytes(entry.payload), bytes(entry.salt), located(row), bytes(row.body))
     fields = broker.one(broker.open_parts(account=account, purpose=purpose, by=by, parts=[wanted]))
     return Opening(fields, entry.id)
