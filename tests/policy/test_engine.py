@@ -65,13 +65,13 @@ def test_a_deadline_warns_before_it_is_due_and_passes_when_nothing_was_done(hous
 def test_what_is_open_is_counted_by_account_kind_and_clause_as_going_through_every_row_counts_it(house: House) -> None:
     from strongroom.policy import definitions
     from strongroom.policy.obligations import wall
+    from strongroom.policy.obligations.actions import ObligationKind, satisfy
     from strongroom.policy.obligations.models import Obligation
 
-    for days, kind, account in (
+    opened = [open_one(house, days, kind, account) for days, kind, account in (
         (1, "explain opening", 0), (2, "explain opening", 0), (3, "ask again", definitions.PROBES), (9, "ask again", 0),
         (30, "change key", 0), (4, "forget cancelled", definitions.PROBES),
-    ):  # fmt: skip
-        open_one(house, days, kind, account)
+    )]  # fmt: skip
     house.step(2.5 * DAY)
     sweep()
     now = house.now()
@@ -86,6 +86,8 @@ def test_what_is_open_is_counted_by_account_kind_and_clause_as_going_through_eve
     assert [row.due_at for row in found] == sorted(row.due_at for row in found)
     assert any(row.passed for row in found)
     assert wall.all_open(now, "RR-3") == tuple(row for row in found if row.clause == "RR-3")
+    for row in opened:
+        satisfy(account=row.account_id, kind=ObligationKind(row.kind), subject=row.subject, by=Actor.WATCH)
 
 
 def test_after_days_of_downtime_one_round_says_everything_that_passed(house: House) -> None:
