@@ -34,6 +34,7 @@ REASONS: Final = (Purpose.DELIVERY, Purpose.CARRIER, Purpose.DELIVERY, Purpose.W
 PARCELS: Final = 5
 PAPER_WITHIN: Final = 15.0
 """Seconds a packer waits for a label before the next slip."""
+STILL_TO_COME: Final = ("</svg>Waiting</h1>", "</svg>Printing</h1>")
 ON_SCREEN: Final = frozenset(purpose for purpose, opens in OPENS.items() if Peer.WEB in opens.peers) - {
     Purpose.TRACKING
 }
@@ -108,24 +109,24 @@ def _stand_out(support: Browser) -> None:
         support.reveal(path, purpose=Purpose.CALL_BACK)
 
 
-def pack(packer: Browser, *, most: int = PARCELS, seed: int = 0) -> int:
+def pack(packer: Browser, *, most: int = PARCELS, seed: int = 0, within: float = PAPER_WITHIN) -> int:
     """A little of a packer's shift: each pick slip is scanned, its label prints, most parcels are handed over."""
     codes = CODE.findall(packer.get("/worklist/?show=ready").text)[:most]
     packed = 0
     for number, code in enumerate(codes, seed):
         packer.post("/pack/scan", packer.get("/pack"), scan=code)
-        packed += _printed(packer)
+        packed += _printed(packer, within)
         if number % 4 != 3:
             packer.post("/pack/scan", packer.get("/pack"), scan=f"QM{100_000_000 + number:09d}GB")
     return packed
 
 
-def _printed(packer: Browser) -> bool:
-    """Whether the label at the bench came out; looked at again as the page itself does."""
-    until = time.monotonic() + PAPER_WITHIN
-    while not (came := "</svg>Printed</h1>" in packer.get("/pack").text) and time.monotonic() < until:
+def _printed(packer: Browser, within: float) -> bool:
+    """Whether the label at the bench came out; looked at again as the page itself does, while it may still come."""
+    until = time.monotonic() + within
+    while any(words in (page := packer.get("/pack").text) for words in STILL_TO_COME) and time.monotonic() < until:
         time.sleep(0.1)
-    return came
+    return "</svg>Printed</h1>" in page
 
 
 def _report(rehearsal: Rehearsal) -> dict[str, Any]:

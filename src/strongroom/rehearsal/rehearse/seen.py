@@ -141,12 +141,13 @@ class Eyes:
         return sum(found[at - 19 : at - 17] == struct.pack(">H", kind) for at in _all(found, subject))
 
     def _told(self) -> tuple[wire.Told, int]:
-        """Time and state as the broker tells them, and how many leaves there are."""
+        """Time and state as the broker tells them, and how many leaves there are; a head over them is signed for us."""
         connection = Connection(path=str(self._rehearsal.running.terminal_socket))
         try:
             for _ in range(TRIES):
                 with contextlib.suppress(Unavailable):
                     values = connection.ask(Verb.STATUS)
+                    connection.ask(Verb.CHECKPOINT)
                     return wire.parse_told(values[:4]), number(values[5])
                 self._rehearsal.running.supervisor.watch()
                 time.sleep(0.5)
@@ -165,7 +166,7 @@ class Eyes:
         raise psycopg.OperationalError("the database did not come back")
 
     def _tree(self, size: int) -> PublishedTree:
-        """The published tree of at least so many leaves, its head verified; a head is signed each second."""
+        """The published tree of at least so many leaves, its head verified: one was signed when it was asked for."""
         journal = self._rehearsal.folders.journal
         for _ in range(TRIES):
             with contextlib.suppress(FileNotFoundError):
