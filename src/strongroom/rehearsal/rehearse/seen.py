@@ -85,7 +85,7 @@ class Eyes:
     def __init__(self, rehearsal: Rehearsal) -> None:
         self._rehearsal = rehearsal
         self._leaves = 0
-        self._files: dict[Path, tuple[int, int]] = {}
+        self._files: dict[str, tuple[int, int]] = {}
         self._hash_key = b""
 
     @property
@@ -179,18 +179,20 @@ class Eyes:
 
     def _changed(self) -> list[Path]:
         """Files of the installation that are new or other than at the last look; Amazon rightly knows its customers."""
-        amazon, found = self._rehearsal.folders.marketplace, []
-        for folder, _, names in os.walk(self._rehearsal.folders.data):  # what goes meanwhile is passed over
-            if Path(folder).is_relative_to(amazon):
-                continue
-            for name in names:
-                path = Path(folder) / name
-                with contextlib.suppress(OSError):
-                    state = path.lstat()
-                    mark = (state.st_mtime_ns, state.st_size)
-                    if stat.S_ISREG(state.st_mode) and self._files.get(path) != mark:
-                        self._files[path] = mark
-                        found.append(path)
+        amazon, found = os.fspath(self._rehearsal.folders.marketplace), []
+        folders = [os.fspath(self._rehearsal.folders.data)]
+        while folders:
+            with contextlib.suppress(OSError), os.scandir(folders.pop()) as there:  # what goes meanwhile is passed over
+                for each in there:
+                    if each.is_dir(follow_symlinks=False):
+                        folders += [each.path] if each.path != amazon else []
+                        continue
+                    with contextlib.suppress(OSError):
+                        state = each.stat(follow_symlinks=False)
+                        mark = (state.st_mtime_ns, state.st_size)
+                        if stat.S_ISREG(state.st_mode) and self._files.get(each.path) != mark:
+                            self._files[each.path] = mark
+                            found.append(Path(each.path))
         return found
 
 
