@@ -11,6 +11,8 @@ from tests.house.running import House
 
 CYCLES = int(os.environ.get("STRONGROOM_CRASH_CYCLES", "0"))
 """0: the few of the normal suite; `make crash` asks for many."""
+SEED = int(os.environ.get("STRONGROOM_CRASH_SEED", "1"))
+"""Of the many: other kills of another business."""
 
 
 @pytest.fixture
