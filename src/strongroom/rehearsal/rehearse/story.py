@@ -169,7 +169,7 @@ class Story:
             supervisor.watch()
             if time.monotonic() > until:
                 return False
-            time.sleep(0.005)
+            time.sleep(0.01)
         return True
 
     def _business(self, step: Step, rng: Random) -> None:
@@ -282,11 +282,12 @@ class Story:
         rings = self._memory.rings
         if self.report.steps % 40 != 1 or len(rings) >= COPIES:
             return
-        rings.append(now.ring)
+        unlock = self._eyes.unlock_secret(now.ring)
+        rings.append((now.ring, unlock))
         for row in now.ring.rows:
             if row.kind is KeyKind.DAY:
                 cell = (self._eyes.cells / row.cell.hex()).read_bytes()
-                opened = ring_format.open_row(row, unlock=self._eyes.unlock_secret(now.ring), cell=cell)
+                opened = ring_format.open_row(row, unlock=unlock, cell=cell)
                 self._happened["a stolen copy of the ring opened while its keys lived"] += bool(opened)
                 break
 
