@@ -6,7 +6,6 @@ import os
 import stat
 import struct
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,15 +86,16 @@ class Eyes:
         self._leaves = 0
         self._files: dict[str, tuple[int, int]] = {}
         self._hash_key = b""
+        self._called = contextlib.ExitStack()
+        self._database: psycopg.Connection[Any] | None = None
 
     @property
     def cells(self) -> Path:
         return self._rehearsal.folders.keys / "cells"
 
-    @contextlib.contextmanager
-    def database(self) -> Iterator[psycopg.Connection[Any]]:
-        with Target(self._rehearsal).superuser() as connection:
-            yield connection
+    def close(self) -> None:
+        """Hang up on the database; the next look calls again."""
+        self._called.close()
 
     def look(self, *, finished: bool, undisturbed_since: float) -> Seen:
         """Everything, once; what is down for a moment is waited for."""
@@ -157,13 +157,21 @@ class Eyes:
 
     def _rows(self) -> dict[str, list[Any]]:
         for _ in range(TRIES):
-            with contextlib.suppress(psycopg.OperationalError), self.database() as connection:
-                connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                cursor = connection.cursor(row_factory=namedtuple_row)
-                return {n: cursor.execute(q, {"from": self._leaves}).fetchall() for n, q in QUERIES.items()}
+            with contextlib.suppress(psycopg.OperationalError):
+                return self._read()
+            self.close()
             self._rehearsal.running.supervisor.watch()
             time.sleep(0.2)
         raise psycopg.OperationalError("the database did not come back")
+
+    def _read(self) -> dict[str, list[Any]]:
+        """All of it as of one moment, in a connection that stays: what is asked after each step is planned once."""
+        if self._database is None or self._database.closed:
+            self._database = self._called.enter_context(Target(self._rehearsal).superuser())
+        with self._database.transaction(), self._database.cursor(row_factory=namedtuple_row) as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            cursor.execute("LOCK TABLE sealed IN ACCESS SHARE MODE")  # no moment is of before and after a day's drop
+            return {n: cursor.execute(q, {"from": self._leaves}).fetchall() for n, q in QUERIES.items()}
 
     def _tree(self, size: int) -> PublishedTree:
         """The published tree of at least so many leaves, its head verified: one was signed when it was asked for."""

@@ -115,7 +115,7 @@ class Story:
         self._people_do(step, rng)
         self.trouble.after(step.fault)
         self.trouble.back()
-        if step.fault is not None or not finished or self.trouble.hinders:
+        if hindered or not finished or self.trouble.hinders:  # what ended with this step stood in the way of its work
             self._undisturbed_since = self.rehearsal.clock.wall()
         if step.office and not self.trouble.hinders:
             self._watch.ask(Watchman.keep_office)
@@ -138,6 +138,7 @@ class Story:
 
     def close(self) -> None:
         self._watch.end()
+        self._eyes.close()
         for browser in [*self._people.values(), *self._left]:
             browser.close()
 
