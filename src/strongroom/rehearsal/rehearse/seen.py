@@ -101,7 +101,7 @@ class Eyes:
         """Everything, once; what is down for a moment is waited for."""
         printed = self._rehearsal.printer("printed")  # first: what came out has its leaf already
         told, size = self._told()
-        rows = self._rows()
+        rows = self.rows()
         tree = self._tree(0 if told.locked else size)
         leaves = [tree.leaf(index) for index in range(self._leaves, tree.size)]
         first, self._leaves = self._leaves, tree.size
@@ -155,7 +155,7 @@ class Eyes:
             connection.close()
         raise Unavailable("the key broker did not come back")
 
-    def _rows(self) -> dict[str, list[Any]]:
+    def rows(self) -> dict[str, list[Any]]:
         for _ in range(TRIES):
             with contextlib.suppress(psycopg.OperationalError):
                 return self._read()
