@@ -1,6 +1,7 @@
 """Children to kill, and an account with its Amazon."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,8 @@ SEED = int(os.environ.get("STRONGROOM_CRASH_SEED", "1"))
 
 
 @pytest.fixture
-def nursery(house: House, folder: Path) -> Iterator[Nursery]:
+def nursery(house: House, folder: Path, request: pytest.FixtureRequest) -> Iterator[Nursery]:
     needs_strace()
     with nursery_of(house, folder) as running:
         yield running
+    sys.stdout.write(f"\n{request.node.name}: {running.hits.total()} kills hit {dict(running.hits)}\n")
