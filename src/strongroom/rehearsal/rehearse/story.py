@@ -33,8 +33,8 @@ FINISHED_WITHIN: Final = 60.0
 HINDERED_WITHIN: Final = 12.0
 KEPT_FROM_IT_WITHIN: Final = 3.0
 """Seconds for a worker whose broker is frozen or locked, or whose clock is wrong: it tries, and cannot finish."""
-PAPER_WITHIN: Final = 2.5
-"""Seconds a packer waits for a label; one that comes later is printed in the next step."""
+PAPER_WITHIN: Final = 1.0
+"""Seconds a packer waits at the bench; a label that comes later is printed in the next step."""
 SIGNED_IN_FOR: Final = 240.0
 """Seconds between looks whether somebody is still signed in; no session ends by so short an idleness."""
 SHOWN: Final = 'class="reveal"'
