@@ -156,6 +156,7 @@ class Eyes:
         raise Unavailable("the key broker did not come back")
 
     def rows(self) -> dict[str, list[Any]]:
+        """What QUERIES ask for; a database that is down for a moment is waited for."""
         for _ in range(TRIES):
             with contextlib.suppress(psycopg.OperationalError):
                 return self._read()
