@@ -29,6 +29,28 @@ from strongroom.website.worker import run
 sys.exit(run(clock, poll_every=timedelta(minutes=6), rest=0.02, after_round=lambda _: None, after_watch=fails,
     after_telling=fails))
 """
+NOBODY_TELLS_THE_TIME = """
+from datetime import timedelta
+from strongroom.website.process import begin
+begin(clock)
+from strongroom.application.worker import Worker
+from strongroom.policy import definitions
+from strongroom.policy.clauses.controls import Controls
+from strongroom.policy.obligations.channels.telling import Channels
+from strongroom.policy.obligations.channels.words import House
+asked, stop = [], threading.Event()
+def unknown():
+    asked.append(threading.current_thread().name)
+    raise definitions.TimeUnknown("nobody tells the time")
+definitions.use_time(unknown)
+threading.Timer(2, stop.set).start()
+nothing = lambda _: None
+channels = Channels(House("A shop", "https://localhost", rehearsal=True), None, None, {}, 8, Path(), None)
+Worker(clock=clock, marketplace=None, poll_every=timedelta(minutes=6), rest=0.02, after_round=nothing,
+    after_watch=nothing, after_telling=nothing, controls=Controls((), ()), look=fails, channels=channels, sources=(),
+).run(stop)
+print(asked.count("checking"))
+"""
 
 
 def process(house: House, code: str, **other: str) -> subprocess.CompletedProcess[str]:
@@ -61,3 +83,8 @@ def test_a_start_that_failed_is_said_in_our_own_words(house: House) -> None:
     ran = process(house, IN_THE_WORKER)
     assert ran.returncode == 1
     assert "amazon-client-secret" in ran.stderr.splitlines()[-1]
+
+
+def test_while_nobody_tells_the_time_the_checks_do_not_ask_without_a_pause(house: House) -> None:
+    ran = process(house, NOBODY_TELLS_THE_TIME)
+    assert 1 <= int(ran.stdout) <= 20, ran.stderr

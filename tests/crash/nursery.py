@@ -25,6 +25,8 @@ def main() -> int:
     from django.db import connection
 
     connection.close()
+    import httpcore  # noqa: F401 - httpx loads it with the first client, which would be each child's
+
     import strongroom.application.worker  # noqa: F401
 
     for line in sys.stdin:

@@ -9,7 +9,7 @@ import pytest
 
 from strongroom.application.receipt.rules import TO_SHIP, state_of
 from tests.crash.aim import Nursery, amazon_of
-from tests.crash.conftest import CYCLES
+from tests.crash.conftest import CYCLES, SEED
 from tests.house.running import DAY, House, Shop
 
 QUICK = 12
@@ -88,7 +88,8 @@ def cycles(house: House, nursery: Nursery, count: int, seed: int) -> dict[str, A
             hits += shot.hit
             if not shot.hit:
                 longest[syscall] = max(20, shot.calls)
-            assert nursery.run(verb="receive", **work) == 0, (cycle, shot)
+            if shot.code != 0:
+                assert nursery.run(verb="receive", **work) == 0, (cycle, shot)
             if cycle % 10 == 9:
                 assert nursery.run(verb="retain") == 0
             said = compare(shop, since=before if cycle % 50 else 0)
@@ -107,6 +108,6 @@ def test_receipts_killed_anywhere_end_as_amazon_has_it(house: House, nursery: Nu
 
 @pytest.mark.skipif(CYCLES == 0, reason="many cycles: make crash")
 def test_two_thousand_receipts_killed_anywhere(house: House, nursery: Nursery) -> None:
-    told = cycles(house, nursery, CYCLES, seed=CYCLES)
+    told = cycles(house, nursery, CYCLES, seed=SEED)
     sys.stdout.write(f"\n{told}\n")
     assert told["hits"] >= CYCLES // 2

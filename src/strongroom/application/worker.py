@@ -218,11 +218,13 @@ class Worker:
         try:
             while not stop.is_set():
                 try:
-                    self._guarded(self._check_due)
+                    went = self._guarded(self._check_due)
                 except runner.TooManyHang:
                     log.warning("too many checks hang; this process ends and is started anew")
                     os.kill(os.getpid(), signal.SIGTERM)
                     return
+                if not went:  # what is still to be checked is no reason to ask again at once
+                    stop.wait(LOOK_EVERY)
                 self._wait(stop, CHECKS_EVERY, self._is_to_check)
         finally:
             connection.close()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 import psycopg
 
 from strongroom.formats.leaf import Fact, Kind
@@ -34,6 +35,8 @@ REASONS: Final = (Purpose.DELIVERY, Purpose.CARRIER, Purpose.DELIVERY, Purpose.W
 PARCELS: Final = 5
 PAPER_WITHIN: Final = 15.0
 """Seconds a packer waits for a label before the next slip."""
+PRINTED: Final = "</svg>Printed</h1>"
+STILL_TO_COME: Final = ("</svg>Waiting</h1>", "</svg>Printing</h1>")
 ON_SCREEN: Final = frozenset(purpose for purpose, opens in OPENS.items() if Peer.WEB in opens.peers) - {
     Purpose.TRACKING
 }
@@ -108,24 +111,25 @@ def _stand_out(support: Browser) -> None:
         support.reveal(path, purpose=Purpose.CALL_BACK)
 
 
-def pack(packer: Browser, *, most: int = PARCELS, seed: int = 0) -> int:
+def pack(packer: Browser, *, most: int = PARCELS, seed: int = 0, within: float = PAPER_WITHIN) -> int:
     """A little of a packer's shift: each pick slip is scanned, its label prints, most parcels are handed over."""
     codes = CODE.findall(packer.get("/worklist/?show=ready").text)[:most]
-    packed = 0
+    page, packed = packer.get("/pack"), 0
     for number, code in enumerate(codes, seed):
-        packer.post("/pack/scan", packer.get("/pack"), scan=code)
-        packed += _printed(packer)
+        page = _paper(packer, packer.post("/pack/scan", page, scan=code), within)
+        packed += PRINTED in page.text
         if number % 4 != 3:
-            packer.post("/pack/scan", packer.get("/pack"), scan=f"QM{100_000_000 + number:09d}GB")
+            page = packer.post("/pack/scan", page, scan=f"QM{100_000_000 + number:09d}GB")
     return packed
 
 
-def _printed(packer: Browser) -> bool:
-    """Whether the label at the bench came out; looked at again as the page itself does."""
-    until = time.monotonic() + PAPER_WITHIN
-    while not (came := "</svg>Printed</h1>" in packer.get("/pack").text) and time.monotonic() < until:
+def _paper(packer: Browser, page: httpx.Response, within: float) -> httpx.Response:
+    """The bench once its label's end is known; looked at again as the page itself does, while paper may still come."""
+    until = time.monotonic() + within
+    while any(words in page.text for words in STILL_TO_COME) and time.monotonic() < until:
         time.sleep(0.1)
-    return came
+        page = packer.get("/pack")
+    return page
 
 
 def _report(rehearsal: Rehearsal) -> dict[str, Any]:

@@ -91,7 +91,9 @@ class Watchman:
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "strongroom.website.settings")
     begin(RehearsalClock(Path(os.environ["STRONGROOM_REHEARSAL_CLOCK"])))
-    from strongroom.website.wall import reports  # noqa: PLC0415 - Django is set up now
+    from django.db import connection  # noqa: PLC0415 - Django is set up now
+
+    from strongroom.website.wall import reports  # noqa: PLC0415
     from strongroom.website.wiring import controls  # noqa: PLC0415
 
     for line in sys.stdin:
@@ -117,6 +119,7 @@ def main() -> int:
                 answer = None
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
+        connection.close()  # until the next question the database may be killed and started again
     return 0
 
 

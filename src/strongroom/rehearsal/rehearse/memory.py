@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from strongroom.formats.ring import Ring
+from strongroom.formats.ring import Ring, Row
 from strongroom.rehearsal.rehearse.seen import Eyes
 
 
@@ -22,8 +22,10 @@ class Memory:
     orders: dict[Any, Any] = field(default_factory=dict)
     tokens: dict[str, tuple[float, datetime]] = field(default_factory=dict)
     calls: set[Any] = field(default_factory=set)
-    rings: list[Ring] = field(default_factory=list)
-    """Copies of the ring, as whoever stole one would keep it."""
+    rings: list[tuple[Ring, bytes]] = field(default_factory=list)
+    """Copies of the ring, as whoever stole one would keep it, each with its unlock secret."""
+    failed: dict[tuple[Row, bytes], set[bytes]] = field(default_factory=dict)
+    """Of a dead key's row and the unlock secret: with which bytes of a cell it did not open."""
     label_openings: int = 0
     states: dict[Any, str] = field(default_factory=dict)
     openings: list[tuple[str, bool, bool]] = field(default_factory=list)

@@ -19,7 +19,7 @@ PREORDER_IN: Final = 0.15
 FAULT_IN: Final = 0.6
 """The share of steps in which something goes wrong."""
 RARE: Final = {Kind.LEAVER: 0.1, Kind.REBOOT: 0.5, Kind.CLOCK_BACK: 0.5, Kind.CLOCK_AHEAD: 0.5}
-"""Kinds that are drawn less often than others, by how much."""
+"""Kinds that are drawn less often than others after their first turn, by how much."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,13 @@ class Deck:
 
     def __init__(self, seed: int) -> None:
         self._rng = Random(seed ^ 0x5EED)  # noqa: S311 - a rehearsal's dice
-        self._left: list[Kind] = []
+        self._left = self._shuffled(list(Kind))
 
     def draw(self) -> Kind:
         if not self._left:
-            self._left = [kind for kind in Kind if self._rng.random() < RARE.get(kind, 1.0)]
-            self._rng.shuffle(self._left)
+            self._left = self._shuffled([kind for kind in Kind if self._rng.random() < RARE.get(kind, 1.0)])
         return self._left.pop()
+
+    def _shuffled(self, kinds: list[Kind]) -> list[Kind]:
+        self._rng.shuffle(kinds)
+        return kinds

@@ -6,7 +6,6 @@ import os
 import stat
 import struct
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,23 +84,24 @@ class Eyes:
     def __init__(self, rehearsal: Rehearsal) -> None:
         self._rehearsal = rehearsal
         self._leaves = 0
-        self._files: dict[Path, tuple[int, int]] = {}
+        self._files: dict[str, tuple[int, int]] = {}
         self._hash_key = b""
+        self._called = contextlib.ExitStack()
+        self._database: psycopg.Connection[Any] | None = None
 
     @property
     def cells(self) -> Path:
         return self._rehearsal.folders.keys / "cells"
 
-    @contextlib.contextmanager
-    def database(self) -> Iterator[psycopg.Connection[Any]]:
-        with Target(self._rehearsal).superuser() as connection:
-            yield connection
+    def close(self) -> None:
+        """Hang up on the database; the next look calls again."""
+        self._called.close()
 
     def look(self, *, finished: bool, undisturbed_since: float) -> Seen:
         """Everything, once; what is down for a moment is waited for."""
         printed = self._rehearsal.printer("printed")  # first: what came out has its leaf already
         told, size = self._told()
-        rows = self._rows()
+        rows = self.rows()
         tree = self._tree(0 if told.locked else size)
         leaves = [tree.leaf(index) for index in range(self._leaves, tree.size)]
         first, self._leaves = self._leaves, tree.size
@@ -141,12 +141,13 @@ class Eyes:
         return sum(found[at - 19 : at - 17] == struct.pack(">H", kind) for at in _all(found, subject))
 
     def _told(self) -> tuple[wire.Told, int]:
-        """Time and state as the broker tells them, and how many leaves there are."""
+        """Time and state as the broker tells them, and how many leaves there are; a head over them is signed for us."""
         connection = Connection(path=str(self._rehearsal.running.terminal_socket))
         try:
             for _ in range(TRIES):
                 with contextlib.suppress(Unavailable):
                     values = connection.ask(Verb.STATUS)
+                    connection.ask(Verb.CHECKPOINT)
                     return wire.parse_told(values[:4]), number(values[5])
                 self._rehearsal.running.supervisor.watch()
                 time.sleep(0.5)
@@ -154,18 +155,27 @@ class Eyes:
             connection.close()
         raise Unavailable("the key broker did not come back")
 
-    def _rows(self) -> dict[str, list[Any]]:
+    def rows(self) -> dict[str, list[Any]]:
+        """What QUERIES ask for; a database that is down for a moment is waited for."""
         for _ in range(TRIES):
-            with contextlib.suppress(psycopg.OperationalError), self.database() as connection:
-                connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                cursor = connection.cursor(row_factory=namedtuple_row)
-                return {n: cursor.execute(q, {"from": self._leaves}).fetchall() for n, q in QUERIES.items()}
+            with contextlib.suppress(psycopg.OperationalError):
+                return self._read()
+            self.close()
             self._rehearsal.running.supervisor.watch()
             time.sleep(0.2)
         raise psycopg.OperationalError("the database did not come back")
 
+    def _read(self) -> dict[str, list[Any]]:
+        """All of it as of one moment, in a connection that stays: what is asked after each step is planned once."""
+        if self._database is None or self._database.closed:
+            self._database = self._called.enter_context(Target(self._rehearsal).superuser())
+        with self._database.transaction(), self._database.cursor(row_factory=namedtuple_row) as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            cursor.execute("LOCK TABLE sealed IN ACCESS SHARE MODE")  # no moment is of before and after a day's drop
+            return {n: cursor.execute(q, {"from": self._leaves}).fetchall() for n, q in QUERIES.items()}
+
     def _tree(self, size: int) -> PublishedTree:
-        """The published tree of at least so many leaves, its head verified; a head is signed each second."""
+        """The published tree of at least so many leaves, its head verified: one was signed when it was asked for."""
         journal = self._rehearsal.folders.journal
         for _ in range(TRIES):
             with contextlib.suppress(FileNotFoundError):
@@ -178,18 +188,20 @@ class Eyes:
 
     def _changed(self) -> list[Path]:
         """Files of the installation that are new or other than at the last look; Amazon rightly knows its customers."""
-        amazon, found = self._rehearsal.folders.marketplace, []
-        for folder, _, names in os.walk(self._rehearsal.folders.data):  # what goes meanwhile is passed over
-            if Path(folder).is_relative_to(amazon):
-                continue
-            for name in names:
-                path = Path(folder) / name
-                with contextlib.suppress(OSError):
-                    state = path.lstat()
-                    mark = (state.st_mtime_ns, state.st_size)
-                    if stat.S_ISREG(state.st_mode) and self._files.get(path) != mark:
-                        self._files[path] = mark
-                        found.append(path)
+        amazon, found = os.fspath(self._rehearsal.folders.marketplace), []
+        folders = [os.fspath(self._rehearsal.folders.data)]
+        while folders:
+            with contextlib.suppress(OSError), os.scandir(folders.pop()) as there:  # what goes meanwhile is passed over
+                for each in there:
+                    if each.is_dir(follow_symlinks=False):
+                        folders += [each.path] if each.path != amazon else []
+                        continue
+                    with contextlib.suppress(OSError):
+                        state = each.stat(follow_symlinks=False)
+                        mark = (state.st_mtime_ns, state.st_size)
+                        if stat.S_ISREG(state.st_mode) and self._files.get(each.path) != mark:
+                            self._files[each.path] = mark
+                            found.append(Path(each.path))
         return found
 
 

@@ -25,11 +25,18 @@ from strongroom.rehearsal.rehearse.memory import Memory
 from strongroom.rehearsal.rehearse.plan import Step
 from strongroom.rehearsal.rehearse.report import CONVERGES_WITHIN, Report
 from strongroom.rehearsal.rehearse.seen import Eyes, Seen
+from strongroom.rehearsal.rehearse.watch import Watch
 from strongroom.rehearsal.watchman import Watchman
 from strongroom.rehearsal.worker import SLOT, WATCH_SLOT
 
 FINISHED_WITHIN: Final = 60.0
 HINDERED_WITHIN: Final = 12.0
+KEPT_FROM_IT_WITHIN: Final = 3.0
+"""Seconds for a worker whose broker is frozen or locked, or whose clock is wrong: it tries, and cannot finish."""
+PAPER_WITHIN: Final = 1.0
+"""Seconds a packer waits at the bench; a label that comes later is printed in the next step."""
+SIGNED_IN_FOR: Final = 240.0
+"""Seconds between looks whether somebody is still signed in; no session ends by so short an idleness."""
 SHOWN: Final = 'class="reveal"'
 WALL_EACH: Final = 10
 COPIES: Final = 5
@@ -75,7 +82,9 @@ class Story:
         self._happened: Counter[str] = Counter()
         self._before: Seen | None = None
         self._undisturbed_since = rehearsal.clock.wall()
+        self._watch = Watch(rehearsal)
         self._people: dict[str, Browser] = {}
+        self._met: dict[str, float] = {}
         self._left: list[Browser] = []
 
     def open_doors(self) -> None:
@@ -86,16 +95,19 @@ class Story:
             browser = Browser(base, rehearsal.folders.tls / "ca.pem")
             browser.sign_in(rehearsal.people()[role])
             self._people[role] = browser
+            self._met[role] = time.monotonic()
 
     def live(self, step: Step) -> None:
         """One step."""
         rng = Random(step.dice)  # noqa: S311
         self.trouble.before(step.fault, rng)
+        if step.fault is Kind.REBOOT:
+            self._watch.end()
         self._business(step, rng)
         steps = self.rehearsal.clock.step(step.seconds)
         self.trouble.during(step.fault, rng)
         hindered = self.trouble.hinders or step.fault is not None
-        finished = self._finished(steps, HINDERED_WITHIN if hindered else FINISHED_WITHIN)
+        finished = self._finished(steps, self._patience(hindered))
         if not finished:
             self._happened["a step was not finished in time"] += 1
         if not finished and not hindered:
@@ -103,10 +115,10 @@ class Story:
         self._people_do(step, rng)
         self.trouble.after(step.fault)
         self.trouble.back()
-        if step.fault is not None or not finished or self.trouble.hinders:
+        if hindered or not finished or self.trouble.hinders:  # what ended with this step stood in the way of its work
             self._undisturbed_since = self.rehearsal.clock.wall()
         if step.office and not self.trouble.hinders:
-            self.rehearsal.keep_office()
+            self._watch.ask(Watchman.keep_office)
         self.report.steps += 1
         self._judge(f"step {step.number} (day {step.day}, {step.fault or 'no fault'})", finished=finished)
 
@@ -125,6 +137,8 @@ class Story:
             self.report.findings.broken.append(f"{CONVERGES_WITHIN} hours after the last fault {words}")
 
     def close(self) -> None:
+        self._watch.end()
+        self._eyes.close()
         for browser in [*self._people.values(), *self._left]:
             browser.close()
 
@@ -144,6 +158,11 @@ class Story:
         if self._before is not None:
             self.report.orders, self.report.leaves = len(self._before.ledger), self._before.tree.size
 
+    def _patience(self, hindered: bool) -> float:
+        if self.trouble.hinders:
+            return KEPT_FROM_IT_WITHIN
+        return HINDERED_WITHIN if hindered else FINISHED_WITHIN
+
     def _finished(self, steps: int, within: float) -> bool:
         """Whether the worker said in time that all that was due is done."""
         clock, supervisor, until = self.rehearsal.clock, self.rehearsal.running.supervisor, time.monotonic() + within
@@ -151,7 +170,7 @@ class Story:
             supervisor.watch()
             if time.monotonic() > until:
                 return False
-            time.sleep(0.005)
+            time.sleep(0.01)
         return True
 
     def _business(self, step: Step, rng: Random) -> None:
@@ -199,13 +218,15 @@ class Story:
                     self._memory.forgotten.append(shown)
                     self._happened["an opening of what was forgotten was refused"] += not shown
             if step.packs and not self.trouble.hinders:
-                pack(self._signed_in("packer2"), most=step.packs, seed=step.number)
+                pack(self._signed_in("packer2"), most=step.packs, seed=step.number, within=PAPER_WITHIN)
 
     def _signed_in(self, role: str) -> Browser:
         """Somebody at work; in a run of hours a session ends, and they sign in again."""
         browser = self._people[role]
-        if browser.get("/me").url.path.startswith("/sign-in"):
-            browser.sign_in(self.rehearsal.people()[role])
+        if time.monotonic() - self._met[role] > SIGNED_IN_FOR:
+            if browser.get("/me").url.path.startswith("/sign-in"):
+                browser.sign_in(self.rehearsal.people()[role])
+            self._met[role] = time.monotonic()
         return browser
 
     def _reveal(self, desk: Browser, path: str, rng: Random) -> None:
@@ -231,10 +252,10 @@ class Story:
         return browser.get("/worklist/").url.path == "/worklist/"
 
     def _look_at_the_wall(self) -> None:
-        """What its true tiles rest on, each few steps: it takes a process of the website's."""
+        """What its true tiles rest on, each few steps, by a process of the website's."""
         if self.report.steps % WALL_EACH == 3 and not self.trouble.hinders:
-            with contextlib.suppress(CannotStart), Watchman(self.rehearsal) as watchman:
-                self._memory.shown_true = watchman.shown_true()
+            with contextlib.suppress(CannotStart):
+                self._memory.shown_true = self._watch.ask(Watchman.shown_true)
 
     def _judge(self, where: str, *, finished: bool) -> Seen:
         self._look_at_the_wall()
@@ -262,11 +283,12 @@ class Story:
         rings = self._memory.rings
         if self.report.steps % 40 != 1 or len(rings) >= COPIES:
             return
-        rings.append(now.ring)
+        unlock = self._eyes.unlock_secret(now.ring)
+        rings.append((now.ring, unlock))
         for row in now.ring.rows:
             if row.kind is KeyKind.DAY:
                 cell = (self._eyes.cells / row.cell.hex()).read_bytes()
-                opened = ring_format.open_row(row, unlock=self._eyes.unlock_secret(now.ring), cell=cell)
+                opened = ring_format.open_row(row, unlock=unlock, cell=cell)
                 self._happened["a stolen copy of the ring opened while its keys lived"] += bool(opened)
                 break
 

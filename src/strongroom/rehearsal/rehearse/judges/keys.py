@@ -1,7 +1,9 @@
 """What dies: keys on their day whatever our clock says, in every copy, and their rows (I9 to I13, RR-2, RR-3)."""
 
+import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from strongroom.formats import leaf as leaf_format
@@ -46,26 +48,38 @@ def _shown(memory: Memory) -> list[int]:
 
 
 def no_copy_opens(_: Seen | None, now: Seen, memory: Memory) -> Iterator[str] | None:
-    """Old rings are tried with the unlock secret and every cell that there is now."""
+    """Old rings are tried with the unlock secret and what every cell holds now; what failed once with the same bytes
+    would fail again.
+    """
     alive = {(row.account, row.day, row.generation) for row in now.ring.rows if row.kind is KeyKind.DAY}
-    tried = [
-        (row, ring)
-        for ring in memory.rings
+    dead = [
+        (row, unlock)
+        for ring, unlock in memory.rings
         for row in ring.rows
         if row.kind is KeyKind.DAY and (row.account, row.day, row.generation) not in alive
     ]
 
     def look() -> Iterator[str]:
-        for row, ring in tried:
-            unlock = memory.eyes.unlock_secret(ring)
-            for cell in now.cells:
+        cells = _read(memory.eyes.cells, now.cells)
+        for row, unlock in dead:
+            for cell in cells - memory.failed.setdefault((row, unlock), set()):
                 try:
-                    ring_format.open_row(row, unlock=unlock, cell=(memory.eyes.cells / cell).read_bytes())
-                except (CannotOpen, OSError, ValueError):
-                    continue
-                yield f"the key of day {row.day} opens from a copy of the ring"
+                    ring_format.open_row(row, unlock=unlock, cell=cell)
+                except (CannotOpen, ValueError):
+                    memory.failed[row, unlock].add(cell)
+                else:
+                    yield f"the key of day {row.day} opens from a copy of the ring"
 
-    return look() if tried else None
+    return look() if dead else None
+
+
+def _read(folder: Path, names: set[str]) -> set[bytes]:
+    """What these cells hold; one that went meanwhile holds nothing."""
+    found = set()
+    for name in names:
+        with contextlib.suppress(OSError):
+            found.add((folder / name).read_bytes())
+    return found
 
 
 def earlier_only(_: Seen | None, now: Seen, memory: Memory) -> Iterator[str] | None:
