@@ -92,6 +92,18 @@ def test_strangers_verify_a_copy_with_the_public_key_alone(broker: Broker) -> No
     assert verified.leaves > 700
 
 
+def test_a_copy_is_whole_though_the_broker_fills_its_last_tile_meanwhile(broker: Broker) -> None:
+    broker.append(some(240))  # with a few of its own: the first bundle is not full
+    broker.ok("worker", Verb.CHECKPOINT)
+    tree = PublishedTree(broker.journal)
+    broker.append(some(300))
+    broker.ok("worker", Verb.CHECKPOINT)
+    assert not list((broker.journal / "tile" / "entries").glob(f"*/{tree.size % 256}")), "the partial bundle is gone"
+    tree.copy_to(broker.folder / "copy")
+    copied = PublishedTree(broker.folder / "copy")
+    assert copied.verify().leaves == tree.size < PublishedTree(broker.journal).size
+
+
 def test_a_silence_is_named_and_an_entry_that_came_late_is_none(broker: Broker) -> None:
     now = broker.told().at
 

@@ -1,7 +1,6 @@
 """`strongroom journal`: verify, checkpoint, proof, export. Verifying needs a folder and its public key only."""
 
 import argparse
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -103,8 +102,8 @@ def _export(options: argparse.Namespace) -> int:
     if options.to.exists():
         tell(f"{options.to} exists already; name a new folder.")
         return 1
-    shutil.copytree(folders(options).journal, options.to, ignore=shutil.ignore_patterns("tail", "*.new"))
-    tree = PublishedTree(options.to)
+    tree = PublishedTree(folders(options).journal)
+    tree.copy_to(options.to)
     tell(f"{tree.size:,} leaves copied. Verify them anywhere: strongroom journal verify --folder {options.to}")
     return 0
 

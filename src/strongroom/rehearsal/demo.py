@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import tempfile
 import time
 from collections import Counter
@@ -182,7 +181,7 @@ def read_journal(journal: Path) -> tuple[Counter[Kind], dict[str, Any]]:
     """What the leaves say, and whether the whole tree verifies: read from a copy, as a stranger would."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "journal"
-        shutil.copytree(journal, copy)
+        PublishedTree(journal).copy_to(copy)
         tree = PublishedTree(copy)
         verified = tree.verify()
         kinds: Counter[Kind] = Counter()

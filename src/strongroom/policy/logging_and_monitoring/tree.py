@@ -9,7 +9,8 @@ from strongroom.formats import leaf as leaf_format
 from strongroom.formats import leaf_shape, merkle, note, proof
 from strongroom.formats.leaf import Kind, Leaf
 from strongroom.formats.malformed import Malformed
-from strongroom.formats.tiles import HASH, WIDTH, Reader, widths
+from strongroom.formats.tiles import HASH, WIDTH, Reader, encode_bundle, widths
+from strongroom.formats.tiles import path as path_of
 
 LONGEST_SILENCE: Final = 300_000
 
@@ -117,6 +118,32 @@ class PublishedTree:
             last = max(last or 0, newest)  # an entry that waited for its place speaks of earlier: no silence
         self.verify_head()
         return Verified(self.checkpoint, self.size, tuple(gaps))
+
+    def copy_to(self, folder: Path) -> None:
+        """Put this tree, head and key into a new folder, while the broker may go on writing where it is read from.
+
+        Nothing but what this head needs is copied: a partial tile that was filled meanwhile is cut from the full one.
+        """
+        folder.mkdir(parents=True)
+        for name, data in self._files():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        for key in self._folder.glob("*.vkey"):
+            (folder / key.name).write_bytes(key.read_bytes())
+        (folder / "checkpoint").write_text(self.note, encoding="utf-8")
+
+    def _files(self) -> Iterator[tuple[str, bytes]]:
+        """Every tile and bundle of this size, by its name."""
+        level = 0
+        while self.size >> (8 * level):
+            full, partial = widths(self.size, level)
+            for index in range(full + bool(partial)):
+                width = WIDTH if index < full else partial
+                yield path_of(level, index, width), self._reader.tile(level, index)
+                if level == 0:
+                    yield path_of("entries", index, width), encode_bundle(self._reader.leaves(index))
+            level += 1
 
     def _verify_levels(self, level: int) -> None:
         """Each hash from a level on is the hash of the full tile below it."""
