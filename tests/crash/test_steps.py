@@ -18,6 +18,8 @@ from tests.crash.conftest import CYCLES
 from tests.house.running import DAY, House, Shop
 
 ROUNDS = 8
+STEPS = 5 if CYCLES > 0 else 2
+"""How many different steps must have been hit; of a few random ones two may be all there are."""
 MANY = CYCLES > 0
 SYSCALLS = ("sendto", "recvfrom")
 
@@ -64,7 +66,7 @@ def test_a_carry_killed_anywhere_moves_each_order_once_and_it_still_opens(
     assert nursery.run(verb="carry", **work(shop)) == 0
     assert nursery.run(verb="receive", **work(shop)) == 0, "Amazon says that they must still be shipped"
     found = shots(nursery, random.Random(3), ROUNDS, 15, verb="carry", **work(shop))
-    assert len(hit(found)) >= 3, found
+    assert len(hit(found)) >= STEPS, found
     assert nursery.run(verb="carry", **work(shop)) == 0
     rows = shop.rows("sealed", "(order_ref, part)::text, day, born, body")
     assert {name: bytes(body) for name, *_, body in rows} == {name: bytes(body) for name, body in before.items()}
@@ -97,7 +99,7 @@ def test_forgetting_killed_anywhere_ends_with_everything_gone_and_said_once(
     found += shots(nursery, rng, ROUNDS // 2, 60, verb="retain")
     assert nursery.run(verb="retain") == 0
     assert nursery.run(verb="retain") == 0
-    assert len(hit(found)) >= 3, found
+    assert len(hit(found)) >= STEPS, found
     for table in ("sealed", "part", "order_item"):
         assert not shop.rows(table), table
     assert all(id_ is None and erased is not None for id_, erased in shop.rows("amazon_order", "order_id, erased_at"))
@@ -142,7 +144,7 @@ def test_printing_killed_anywhere_prints_no_label_twice_and_loses_none_in_silenc
         for _ in range(4):
             assert nursery.run(verb="print") == 0
             house.step(200)
-        assert len(hit(found)) >= 3, found
+        assert len(hit(found)) >= STEPS, found
         printed = [job.name for job in server.tray.labels]
         labels = {label.id.hex: label.state for label in LabelPrint.objects.filter(account_id=shop.account)}
         assert len(printed) == len(set(printed)) == server.tray.printed, "no label twice"

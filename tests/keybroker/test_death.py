@@ -80,6 +80,10 @@ def house(broker: Broker) -> set[str]:
     return {row.cell.hex() for row in ring.rows}
 
 
+def cells(broker: Broker) -> set[str]:
+    return {path.name for path in (broker.keys / "cells").iterdir()}
+
+
 def test_never_unlocked_for_40_days_it_still_kills_on_time(broker: Broker) -> None:
     sealed = broker.seal(order=ORDER, **WHO)
     broker.kill()
@@ -127,6 +131,7 @@ def test_killed_at_any_step_of_a_death_it_finishes_it(folder: Path, point: str) 
         assert not day_rows(broker)
         broker.ok("terminal", Verb.UNLOCK, b"\x02", (folder / "unlock").read_bytes())
         assert number(broker.open(broker.opening(sealed, order=ORDER)[1])[0]) == Status.GONE
+        assert cells(broker) == house(broker), "no name of a cell is left"
 
 
 @pytest.mark.parametrize("point", ["birth: cell written", "birth: ring written", "birth: leaf written"])
@@ -140,8 +145,22 @@ def test_killed_at_any_step_of_a_birth_it_serves_again(folder: Path, point: str)
         broker.kill()
         broker.crash_at = None
         broker.start()
+        assert cells(broker) == house(broker), "what was half born is gone, what was born has its cell"
         sealed = broker.seal(order=ORDER, **WHO)
         assert number(broker.open(broker.opening(sealed, order=ORDER)[1])[0]) == Status.OK
+
+
+def test_a_start_with_another_ring_touches_no_whole_cell(broker: Broker) -> None:
+    before = (broker.keys / "ring").read_bytes()
+    sealed = broker.seal(order=ORDER, **WHO)
+    broker.kill()
+    now = (broker.keys / "ring").read_bytes()
+    (broker.keys / "ring").write_bytes(before)
+    broker.start()
+    broker.kill()
+    (broker.keys / "ring").write_bytes(now)
+    broker.start()
+    assert number(broker.open(broker.opening(sealed, order=ORDER)[1])[0]) == Status.OK
 
 
 def test_a_torn_cell_is_a_dead_key(broker: Broker) -> None:

@@ -109,7 +109,7 @@ DEADLINE = SimpleNamespace(
         ("I18", {}, {"calls": [SimpleNamespace(id=n, operation="getOrder", began_at=NOW) for n in range(40)]}),
         ("I19", {"prints": [SimpleNamespace(id="l", state="sent", job=1)]},
          {"prints": [SimpleNamespace(id="l", state="queued", job=1)]}),
-        ("I26/I27", {}, {"deadlines": [DEADLINE]}),
+        ("I26/I27", {"deadlines": [DEADLINE]}, {"deadlines": [DEADLINE]}),
         ("RR-2/RR-3", {"orders": [order(cancelled_at=NOW - timedelta(days=2), done_on=NOW)], "sealed": [PART],
                        "parts": [PART]},
          {"orders": [order(cancelled_at=NOW - timedelta(days=2), done_on=NOW)], "sealed": [PART],
@@ -122,6 +122,14 @@ def test_what_is_broken_is_found_by_its_number(number: str, before: dict[str, An
     findings.look(None, first, memory)
     found = findings.look(first, seen(**after), memory)
     assert {words.partition(":")[0] for words in found} == {number}, found
+
+
+def test_a_deadline_that_was_opened_late_has_one_turn_of_the_watch() -> None:
+    findings, memory = Findings(), Memory(cast("Eyes", None), b"marker")
+    first, opened = seen(), seen(deadlines=[DEADLINE])
+    findings.look(None, first, memory)
+    assert findings.look(first, opened, memory) == []
+    assert len(findings.look(opened, seen(deadlines=[DEADLINE]), memory)) == 1
 
 
 def test_a_stolen_copy_that_opens_is_found_also_when_its_cell_comes_back(folder: Path) -> None:

@@ -39,6 +39,7 @@ class KeyRing:
         self._cells = FileCells(folder / "cells")
         self._reached = reached
         self.ring = format_.decode(self._path.read_bytes())
+        self._cells.tidy({row.cell for row in self.ring.rows})
         self._unlock: LockedBuffer | None = None
         self._keys: dict[tuple[KeyKind, KeyName], LockedBuffer] = {}
         self._derived: dict[tuple[KeyName, int], bytes] = {}
@@ -118,10 +119,11 @@ class KeyRing:
             token=os.urandom(32),
         )
         row = format_.seal_row(row, key, unlock=bytes(self._unlock.value), cell=cell, nonce=os.urandom(12))
-        self._cells.write(row.cell, cell)
+        self._cells.prepare(row.cell, cell)
         self._reached("birth: cell written")
         self._save(replace(self.ring, rows=(*self.ring.rows, row)))
         self._reached("birth: ring written")
+        self._cells.settle(row.cell)
         self._keys[kind, _name(row)] = LockedBuffer(key)
         return row
 

@@ -31,12 +31,15 @@ def leaver_is_out(_: Seen | None, _now: Seen, memory: Memory) -> Iterator[str] |
     return iter(["a leaver's session was answered"] if any(asked) else []) if asked else None
 
 
-def shown_as_late(_: Seen | None, now: Seen, _memory: Memory) -> Iterator[str] | None:
-    """A deadline that is open past its time is marked as passed (I26, I27: as every clock of the policy)."""
+def shown_as_late(before: Seen | None, now: Seen, _memory: Memory) -> Iterator[str] | None:
+    """A deadline that is open past its time is marked as passed (I26, I27: as every clock of the policy). One that was
+    opened since the last look, late as what it is about was heard late, has its turn with the next watch.
+    """
+    known = {row.id for row in before.rows["deadlines"]} if before else set()
     past = [
         row
         for row in now.rows["deadlines"]
-        if row.satisfied_at is None and row.withdrawn_at is None and row.due_at < now.at() - NOTICED
+        if row.satisfied_at is None and row.withdrawn_at is None and row.due_at < now.at() - NOTICED and row.id in known
     ]
 
     def look() -> Iterator[str]:
