@@ -9,7 +9,7 @@ from django.db import connection
 from strongroom.formats.parts import Purpose
 from strongroom.formats.search import SearchField
 from strongroom.formats.secret import Secret
-from strongroom.policy.encryption_and_storage.actions import find, open_for
+from strongroom.policy.encryption_and_storage.actions import FOUND, find, open_for
 
 
 def open_parts(account: int, orders: list[str], by: str) -> dict[str, Any]:
@@ -32,6 +32,11 @@ def commit(count: int) -> dict[str, Any]:
             cursor.execute("INSERT INTO bench.commits (payload) VALUES (%s)", [bytes(100)])
             taken.append(time.perf_counter() - at)
     return {"began": began, "ended": time.monotonic(), "taken": taken}
+
+
+def statement() -> str:
+    """What a search by e-mail asks of the database: living days and their index values, account, how many at most."""
+    return FOUND[SearchField.EMAIL]
 
 
 def search(account: int, values: list[str], by: str) -> dict[str, Any]:

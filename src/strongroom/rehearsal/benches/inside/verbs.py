@@ -13,6 +13,7 @@ VERBS: Final[dict[str, Callable[..., Any]]] = {
     "open": opening.open_parts,
     "commit": opening.commit,
     "search": opening.search,
+    "search statement": opening.statement,
     "begin sequencing": journalling.begin_sequencing,
     "end sequencing": journalling.end_sequencing,
     "append": journalling.append,
