@@ -50,7 +50,8 @@ def _codes(email: str, password: str, code: str) -> Callable[[int], str]:
         answer = post(browsers[place], "/sign-in/code", code=code)
         inside = is_inside(browsers[place])
         connections.close_all()
-        return "in" if inside or answer.status_code == 302 else "refused"
+        let_in = answer.status_code == 302 and not answer.headers["location"].startswith("/sign-in")
+        return "in" if inside or let_in else "refused"
 
     return one
 
