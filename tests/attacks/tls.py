@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from strongroom.installation.certificates import ensure
-from tests.ports import free_port
+from strongroom.rehearsal.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 START = "import sys; from strongroom.website.serve import main; sys.exit(main(sys.argv[2:], sys.argv[1]))"

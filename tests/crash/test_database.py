@@ -15,13 +15,13 @@ import pytest
 from strongroom.installation.folders import Folders
 from strongroom.policy.logging_and_monitoring.tree import PublishedTree
 from strongroom.rehearsal.installation import Rehearsal
+from strongroom.rehearsal.ports import free_port
 from strongroom.rehearsal.sabotage.breaking import Target
 from strongroom.rehearsal.worker import SLOT
 from tests.crash.aim import Nursery, amazon_of, needs_strace
 from tests.crash.conftest import CYCLES
 from tests.crash.test_receipt import business, compare
 from tests.house.running import House
-from tests.ports import free_port
 
 COMMITS = 6 if CYCLES == 0 else 120
 FLUSHES = ("signal=KILL:when=2", "error=EIO:when=1", "signal=KILL:when=5", "error=EIO:when=4")

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from strongroom.rehearsal.installation import Rehearsal
+from strongroom.rehearsal.ports import free_port
 from tests.docs.started import program
 from tests.journeys.conftest import Doors
 from tests.journeys.test_sign_in import Office
-from tests.ports import free_port
 
 FOLDERS = ("~/.local/share/strongroom-rehearsal", "/var/lib/strongroom")
 """What pages call the data folder; here it is the rehearsal's."""

@@ -16,7 +16,7 @@ from strongroom.formats.verdict import Look, Verdict
 from strongroom.installation import commands
 from strongroom.installation.identities import choose
 from strongroom.rehearsal.installation import Rehearsal
-from tests.ports import free_port
+from strongroom.rehearsal.ports import free_port
 
 RIGHTS = "+dac_read_search,+sys_ptrace"
 

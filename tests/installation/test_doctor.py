@@ -34,7 +34,7 @@ from strongroom.installation.leftovers import Child
 from strongroom.keybroker.cells import FileCells
 from strongroom.keybroker.create import create
 from strongroom.policy.clauses.clauses import all_clauses
-from tests.ports import free_port
+from strongroom.rehearsal.ports import free_port
 
 GOOD = """
 [company]

@@ -19,10 +19,10 @@ from strongroom.formats import verdict_file
 from strongroom.formats.grade import Role, grade
 from strongroom.formats.verdict import Look, State, Verdict
 from strongroom.installation.identities import NAMED
+from strongroom.rehearsal.ports import free_port
 from tests.installation.machine import UNITS, Machine, machine, parse
 from tests.installation.servers import until
 from tests.installation.service_grade import needs_own_uids
-from tests.ports import free_port
 
 SERVICES = ("database", "broker", "web", "worker", "inspector")
 STAGED = {

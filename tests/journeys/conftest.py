@@ -12,7 +12,7 @@ import pytest
 
 from strongroom.rehearsal.browser import Browser
 from strongroom.rehearsal.installation import Rehearsal
-from tests.ports import free_port
+from strongroom.rehearsal.ports import free_port
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip

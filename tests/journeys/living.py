@@ -20,7 +20,7 @@ from strongroom.installation.certificates import ensure
 from strongroom.policy.access_management import totp
 from strongroom.rehearsal.browser import Browser
 from strongroom.rehearsal.marketplace.business import MARKETPLACES
-from tests.ports import free_port
+from strongroom.rehearsal.ports import free_port
 
 Start = Callable[[Path, Path], int]
 """Starts an Amazon with this certificate and key; its port."""

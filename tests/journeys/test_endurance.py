@@ -19,8 +19,8 @@ from strongroom.installation import database_roles
 from strongroom.policy.encryption_and_storage.connection import Connection
 from strongroom.policy.logging_and_monitoring.tree import PublishedTree
 from strongroom.rehearsal.installation import Rehearsal
+from strongroom.rehearsal.ports import free_port
 from tests.journeys.eventually import eventually
-from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from strongroom.installation.folders import Folders
 from strongroom.rehearsal.installation import Rehearsal
+from strongroom.rehearsal.ports import free_port
 from strongroom.rehearsal.watchman import Watchman
 from tests.house.running import DAY
-from tests.ports import free_port
 
 STALE = ("unknown", "false")
 

@@ -3,7 +3,6 @@
 import argparse
 import json
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from strongroom.installation.folders import Folders
 from strongroom.installation.problems import CannotStart
 from strongroom.rehearsal import own_machine
 from strongroom.rehearsal.installation import Rehearsal
+from strongroom.rehearsal.ports import free_port
 from strongroom.rehearsal.sabotage import drill
 from strongroom.rehearsal.watchman import Watchman
 
@@ -65,7 +65,7 @@ def a_rehearsal(options: argparse.Namespace) -> Iterator[Rehearsal]:
     if (folder / "keys").exists():
         raise CannotStart(f"{folder} is not empty.", "A drill starts from an empty folder; name another with --data.")
     folder.mkdir(parents=True, exist_ok=True)
-    with Folders(folder).only_one(), Rehearsal(folder, port=_free_port(), days=DAYS) as rehearsal:
+    with Folders(folder).only_one(), Rehearsal(folder, port=free_port(), days=DAYS) as rehearsal:
         rehearsal.start()
         for _ in range(4 * DAYS):
             rehearsal.step(6 * 3600)
@@ -73,9 +73,3 @@ def a_rehearsal(options: argparse.Namespace) -> Iterator[Rehearsal]:
         yield rehearsal
     if options.data is None:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -3,7 +3,6 @@
 import argparse
 import json
 import shutil
-import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -25,6 +24,7 @@ from strongroom.policy.retention_and_recovery.leaks.scan import ScanFailed
 from strongroom.rehearsal import leak_drill
 from strongroom.rehearsal.installation import Rehearsal
 from strongroom.rehearsal.leak_plants import in_the_cache
+from strongroom.rehearsal.ports import free_port
 
 ADMINISTRATOR: Final = "postgres"
 
@@ -114,7 +114,7 @@ def _drill(options: argparse.Namespace) -> dict[str, Any]:
         with (
             Folders(folder).only_one(),
             Rehearsal(
-                folder, port=_free(), days=options.days, orders_per_day=2.0, pg_bindir=options.pg_bindir, loud=True
+                folder, port=free_port(), days=options.days, orders_per_day=2.0, pg_bindir=options.pg_bindir, loud=True
             ) as rehearsal,
         ):
             return leak_drill.run(rehearsal, days=options.days, say=tell)
@@ -146,9 +146,3 @@ def _words(report: dict[str, Any]) -> str:
         ),
     ]
     return "\n".join(lines)
-
-
-def _free() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -2,7 +2,6 @@
 
 import argparse
 import shutil
-import socket
 import tempfile
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +10,7 @@ from strongroom.command.installed import show, tell
 from strongroom.installation.folders import Folders
 from strongroom.installation.problems import CannotStart
 from strongroom.rehearsal.installation import Rehearsal
+from strongroom.rehearsal.ports import free_port
 from strongroom.rehearsal.rehearse import story
 
 ORDERS_PER_DAY: Final = 2.0
@@ -41,7 +41,7 @@ def _rehearse(options: argparse.Namespace) -> int:
         with (
             Folders(folder).only_one(),
             Rehearsal(
-                folder, port=_free_port(), days=options.days, seed=options.seed, pg_bindir=options.pg_bindir,
+                folder, port=free_port(), days=options.days, seed=options.seed, pg_bindir=options.pg_bindir,
                 orders_per_day=options.orders_per_day,
             ) as rehearsal,
         ):  # fmt: skip
@@ -56,9 +56,3 @@ def _rehearse(options: argparse.Namespace) -> int:
             shutil.rmtree(folder, ignore_errors=True)
     show(report.as_json(), report.words(), as_json=options.json)
     return 0 if report.held else 1
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -24,6 +24,7 @@ from strongroom.installation.running import Running
 from strongroom.rehearsal.clock import ClockDriver
 from strongroom.rehearsal.marketplace.business import MARKETPLACES
 from strongroom.rehearsal.marketplace.control import Control
+from strongroom.rehearsal.ports import free_port
 from strongroom.rehearsal.sample_people import FILE
 from strongroom.rehearsal.sample_shop import PRINTER_URI
 from strongroom.rehearsal.worker import SLOT, TELL_SLOT, WATCH_SLOT
@@ -52,10 +53,10 @@ class Rehearsal:
         self._begin = self._remember_begin()
         self._hands_off, self._loud = hands_off, loud
         self._seed, self._orders_per_day = seed, orders_per_day
-        self._marketplace_port = marketplace_port or _free_port()
-        self.printer_port = _free_port()
-        self._mail_port, self._mail_page_port = _free_port(), _free_port()
-        self.hook_port = _free_port() if loud else 0
+        self._marketplace_port = marketplace_port or free_port()
+        self.printer_port = free_port()
+        self._mail_port, self._mail_page_port = free_port(), free_port()
+        self.hook_port = free_port() if loud else 0
         self.elsewhere.mkdir(mode=0o700, exist_ok=True)
         self._configure(port)
         self.running = Running(self.folders, load(self.folders.configuration), self._entries(), pg_bindir=pg_bindir)
@@ -273,10 +274,3 @@ class Rehearsal:
             raise CannotStart(
                 "This folder is of a live installation.", "A rehearsal never runs on one; choose another with --data."
             )
-
-
-def _free_port() -> int:
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from strongroom.installation import certificates
+from strongroom.rehearsal.ports import free_port
 from strongroom.rehearsal.sabotage.breaking import Target
 
 FORM: Final = '<form><input type="hidden" name="csrfmiddlewaretoken" value="anything"></form>'
@@ -56,9 +57,7 @@ def instead_of_the_printer(target: Target) -> Iterator[None]:
 @contextlib.contextmanager
 def in_plain_text(target: Target) -> Iterator[None]:
     """A server without TLS, started by whoever started ours, under the uid of the worker."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     uid = _uid_of(target.rehearsal.running.supervisor.pid("worker"))
     started = subprocess.Popen(
         [sys.executable, "-c", PLAIN.format(port=port)], user=uid, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
