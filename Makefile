@@ -65,8 +65,12 @@ mutate: $(VENV)/dev.stamp  ## Change the rules that matter and every bit of a jo
 fuzz: $(VENV)/dev.stamp  ## Fuzz every decoder with new bytes, fifty times as long as the suite
 	STRONGROOM_FUZZ=50 $(PYTEST) tests/fuzz/test_decoders.py
 
-tls: $(VENV)/dev.stamp  ## The website's TLS as sslyze sees it, by Mozilla's "modern"; sslyze in a venv of its own
-	test -x .venv-tls/bin/sslyze || { $(PYTHON) -m venv .venv-tls && .venv-tls/bin/python -m pip install --quiet sslyze==6.3.1; }
+.venv-tls/stamp: requirements-tls.lock
+	$(PYTHON) -m venv .venv-tls
+	.venv-tls/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-tls.lock
+	touch $@
+
+tls: $(VENV)/dev.stamp .venv-tls/stamp  ## The website's TLS as sslyze sees it, by Mozilla's "modern"; sslyze in a venv of its own
 	$(BIN)/python -m tests.attacks.tls .venv-tls/bin/sslyze
 
 sabotage: $(VENV)/run.stamp  ## Break each promise on purpose and see its tile turn
@@ -101,6 +105,7 @@ lock: $(VENV)/dev.stamp  ## Make the lock files anew (hashes, no host)
 	$(COMPILE) -o requirements.lock
 	$(COMPILE) --group dev -c requirements.lock -o requirements-dev.lock
 	$(COMPILE) --extra bench -c requirements.lock -o requirements-bench.lock
+	echo "sslyze==6.3.1" | $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate - -o requirements-tls.lock
 
 clean:  ## Remove the virtual environment
 	rm -rf $(VENV) .venv-tls

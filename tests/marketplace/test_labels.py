@@ -72,6 +72,34 @@ def test_a_label_of_each_form_comes_out_as_it_was(form: Form, data: bytes) -> No
     assert (found.form, found.content.bytes()) == (form, data)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"^DFE:KEPT.ZPL", b"^ISR:KEPT.GRF,N", b"~DGR:KEPT.GRF,2,1,FFFF", b"~DYE:KEPT,B,B,2,1,FF", b"^IDE:*.*",  # stored
+        b"~JR", b"^ND2,P,10.0.0.9,255.0.0.0,10.0.0.1", b"^SX*,D,Y,Y,F,9100", b"^KP1234",  # set
+        b"~HS", b"^HH", b"^WDE:*.*", b"~HQES",  # answered
+        b"^CC*", b"~CC*", b"^CT*", b"^CD*",  # spelt otherwise
+        b"^PQ2", b"^PQ500,0,1,Y", b"^pq12", b"^PQ0",  # more than was paid for
+        b"^dfE:KEPT.ZPL", b"^\r\nD\x00F", b"^^DF", b"^ DF", b"^FDname~^DFE:KEPT",  # hidden
+    ],
+)  # fmt: skip
+def test_a_label_that_would_do_more_than_print_is_not_used(said: bytes) -> None:
+    for hostile in (b"^XA" + said + b"^FO1,1^FDx^FS^XZ", said + ZPL, ZPL.rstrip() + said + b"^XA^XZ"):
+        assert documents.read(contents(hostile, Form.ZPL.value)) is Unusable.COMMANDS
+
+
+def test_a_label_of_pictures_and_bars_is_used_whatever_bytes_a_picture_holds() -> None:
+    drawn = b"^XA~TA000~JSN^LT0^JUS^CI28^PW812^LL1218^LH0,0^FO8,8^GFA,2,2,1,FF00^FS^BY3^FO9,9^BCN,200,Y,N,N^FD>;1234^FS^PQ1,0,1,Y^XZ"
+    raw = b"^XA^FO8,8^GFB,12,12,1,~JR^DF^XZ~HS^FS^XZ\r\n"
+    for plain in (drawn, raw, b"\x02" + ZPL):
+        assert isinstance(documents.read(contents(plain, Form.ZPL.value)), Document)
+
+
+def test_a_picture_that_says_it_is_longer_than_the_label_hides_nothing() -> None:
+    hostile = b"^XA^FO8,8^GFB,9999,9999,1,x^FS^DFE:KEPT.ZPL^XZ"
+    assert documents.read(contents(hostile, Form.ZPL.value)) is Unusable.COMMANDS
+
+
 def test_a_checksum_of_what_was_sent_is_as_good() -> None:
     said = contents()
     said["Checksum"] = md5(base64.b64decode(said["Contents"]))

@@ -59,7 +59,8 @@ TARGETS: Final = {
         "tests/policy/test_wall_rules.py",
         "tests/policy/test_wall_words.py",
     ],  # the evaluator
-    "strongroom.formats.merkle": [  # the journal
+    "strongroom.formats.leaf_shape": ["tests/formats/test_leaf_shape.py"],  # the journal: what its door lets in
+    "strongroom.formats.merkle": [  # and its tree
         "tests/formats/test_properties.py::test_every_leaf_of_every_tree_has_a_proof_and_only_that_leaf",
         "tests/formats/test_properties.py::test_every_older_tree_is_a_prefix_and_no_other_is",
         "tests/formats/test_merkle.py",

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from strongroom.formats.secret import Secret
+from strongroom.marketplace import zpl_commands
 
 LARGEST: Final = 700_000
 """Bytes of a label. As base64 it still fits into one sealed part of 1 MiB (docs/formats/sealed-part.md)."""
@@ -34,6 +35,7 @@ class Unusable(StrEnum):
     FORM = "The label is of a form that no printer here takes."
     DAMAGED = "The label did not arrive whole."
     TOO_LARGE = "The label is larger than any label should be."
+    COMMANDS = "The label would do more to the printer than print. Buy it for a printer of PDF."
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,7 +64,15 @@ def read(contents: Any) -> Document | Unusable:
         return unfolded
     if contents.get("Checksum") not in (_checksum(unfolded), _checksum(sent)):  # Amazon's pages do not say of which
         return Unusable.DAMAGED
-    return Document(form, Secret(unfolded)) if _looks_like(form, unfolded) else Unusable.FORM
+    return _checked(form, unfolded)
+
+
+def _checked(form: Form, data: bytes) -> Document | Unusable:
+    if not _looks_like(form, data):
+        return Unusable.FORM
+    if form is Form.ZPL and not zpl_commands.only_prints(data):
+        return Unusable.COMMANDS
+    return Document(form, Secret(data))
 
 
 def _decoded(text: Any) -> bytes | Unusable:

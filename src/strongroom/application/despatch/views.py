@@ -34,7 +34,9 @@ def worklist(request: HttpRequest) -> HttpResponse:
     account, warehouse = _account(request.GET.get("account", "")), request.GET.get("warehouse", "")[:20]
     found = reads.waiting(account=account, warehouse=warehouse)
     counts = reads.counts(found, now)
-    page = Paginator(found.filter(which[chosen][1]), 50).get_page(request.GET.get("page"))
+    paginator = Paginator(found.filter(which[chosen][1]), 50)
+    paginator.count = counts[chosen]  # counted already
+    page = paginator.get_page(request.GET.get("page"))
     orders = list(page.object_list)
     lines, labels = reads.lines_of(orders), reads.labels_of(orders)
     shown = {

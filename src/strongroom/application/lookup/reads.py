@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from django.db.models import Count, Q, QuerySet
 
@@ -25,11 +26,16 @@ FILTERS = {
         "To ship",
         Q(state__in=[OrderState.TO_SHIP, OrderState.PART_SHIPPED], fulfilled_by="MERCHANT", done_on__isnull=True),
     ),
-    "absent": ("No address", Q(data_absent=True, done_on__isnull=True)),
+    "absent": ("No address", Q(data_absent=True, fulfilled_by="MERCHANT", done_on__isnull=True)),
     "done": ("Despatched or cancelled", Q(done_on__isnull=False, erased_at__isnull=True)),
     "forgotten": ("Forgotten", Q(erased_at__isnull=False)),
     "all": ("All", Q()),
 }
+WAITING: Final = ("to-ship", "absent")
+"""What somebody must still do something for: few, so counted. The others are all that ever was."""
+A_PAGE: Final = 50
+MOST_PAGES: Final = 1_000
+"""A page far back costs as much as all before it; older orders are found by their number."""
 WORDS = {
     Kind.OPENED: "Opened",
     Kind.OPENING_EXTENDED: "Shown a minute longer",
@@ -68,10 +74,51 @@ class Happening:
     refused: bool = False
 
 
+@dataclass(frozen=True)
+class Page:
+    """Some of a list whose end nobody looked for. What a template asks of Django's own page, as far as it is known."""
+
+    number: int
+    orders: list[Order]
+    has_next: bool
+
+    @property
+    def has_previous(self) -> bool:
+        return self.number > 1
+
+    @property
+    def has_other_pages(self) -> bool:
+        return self.has_next or self.has_previous
+
+    @property
+    def previous_page_number(self) -> int:
+        return self.number - 1
+
+    @property
+    def next_page_number(self) -> int:
+        return self.number + 1
+
+
 def orders(chosen: str, accounts: Sequence[int]) -> QuerySet[Order]:
     """The orders of a filter, newest first."""
     which = FILTERS.get(chosen, FILTERS["to-ship"])[1]
-    return Order.objects.filter(which, account_id__in=accounts).order_by("-received_at")
+    return Order.objects.filter(which, account_id__in=accounts).order_by("-received_at", "ref")
+
+
+def page_of(chosen: str, accounts: Sequence[int], number: int) -> Page:
+    """A page of a filter's orders, newest first. Each account's newest come from its own part of the index."""
+    number = min(max(number, 1), MOST_PAGES)
+    first, last = (number - 1) * A_PAGE, number * A_PAGE
+    newest = [orders(chosen, [account])[: last + 1] for account in accounts]
+    match newest:
+        case []:
+            return Page(1, [], has_next=False)
+        case [only]:
+            found = only[first:]
+        case [one, *others]:
+            found = one.union(*others, all=True).order_by("-received_at", "ref")[first : last + 1]
+    listed = list(found)
+    return Page(number, listed[:A_PAGE], has_next=len(listed) > A_PAGE and number < MOST_PAGES)
 
 
 def by_number(number: str) -> Order | None:
@@ -85,9 +132,9 @@ def by_number(number: str) -> Order | None:
 
 
 def counts(accounts: Sequence[int]) -> dict[str, int]:
-    """How many orders each filter holds, counted in one pass."""
-    wanted = {name: Count("ref", filter=which or None) for name, (_, which) in FILTERS.items()}
-    found: dict[str, int] = Order.objects.filter(account_id__in=accounts).aggregate(**wanted)
+    """How many orders wait, and why: by the index of what is not done, whatever was done before."""
+    mine = Order.objects.filter(account_id__in=accounts, fulfilled_by="MERCHANT", done_on__isnull=True)
+    found: dict[str, int] = mine.aggregate(**{name: Count("ref", filter=FILTERS[name][1]) for name in WAITING})
     return found
 
 

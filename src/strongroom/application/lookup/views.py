@@ -1,5 +1,6 @@
 """Orders, one order, and one opening. No page but the opening shows any part of a person."""
 
+import re
 import secrets
 import uuid
 from datetime import timedelta
@@ -76,13 +77,11 @@ def find_person(request: HttpRequest) -> HttpResponse:
 
 def _orders(request: HttpRequest, chosen: str, *, missed: bool = False, status: int = 200) -> HttpResponse:
     accounts = accounts_for(_person(request))
-    counts = reads.counts(accounts)
-    paginator = Paginator(reads.orders(chosen, accounts), 50)
-    paginator.count = counts.get(chosen, counts["to-ship"])  # counted already
-    page = paginator.get_page(request.GET.get("page"))
-    tally = [(name, words, counts[name], name == chosen) for name, (words, _) in reads.FILTERS.items()]
-    deaths = reads.deaths(list(page))
-    rows = [(order, deaths.get(order.ref)) for order in page]
+    counts, asked = reads.counts(accounts), request.GET.get("page", "")
+    page = reads.page_of(chosen, accounts, int(asked) if re.fullmatch(r"[0-9]{1,6}", asked) else 1)
+    tally = [(name, words, counts.get(name), name == chosen) for name, (words, _) in reads.FILTERS.items()]
+    deaths = reads.deaths(page.orders)
+    rows = [(order, deaths.get(order.ref)) for order in page.orders]
     shown = {"page": page, "rows": rows, "tally": tally, "chosen": chosen, "counts": counts, "missed": missed}
     return render(request, "lookup/orders.html", shown, status=status)
 

@@ -68,7 +68,7 @@ def _read_states(*, account: int, client: Client, done: Received) -> None:
     after = (receiver.watermark or now - FIRST_WINDOW) - OVERLAP
     for page, last in _pages(client, after=after):
         with transaction.atomic(durable=True):
-            _keep(account=account, records=page.orders, call=page.call, done=done)
+            _keep(account=account, records=page.orders, call=page.call, done=done).write(rows.STATE)
             if last and page.last_updated_before is not None:
                 watermark = max(page.last_updated_before, receiver.watermark or page.last_updated_before)
                 Receiver.objects.filter(account_id=account).update(
@@ -95,12 +95,26 @@ def _pages(client: Client, *, after: datetime) -> Iterable[tuple[Page, bool]]:
             return
 
 
+@dataclass
+class _Kept:
+    """The orders of a page, living and tombstoned, by Amazon's id. What changed of known ones waits for `write`.
+
+    Whoever marks them further does so before: each is one row written once a page.
+    """
+
+    orders: dict[str, Order] = field(default_factory=dict)
+    changed: list[Order] = field(default_factory=list)
+
+    def write(self, names: Sequence[str]) -> None:
+        rows.change(self.changed, names)
+
+
 @transaction.atomic
-def _keep(*, account: int, records: Sequence[OrderRecord], call: uuid.UUID, done: Received) -> dict[str, Order]:
-    """Keep the states of these orders; returns the living and the tombstoned ones by Amazon's id. One account."""
+def _keep(*, account: int, records: Sequence[OrderRecord], call: uuid.UUID, done: Received) -> _Kept:
+    """Take what these records say of their orders, of one account; new ones are written, changed ones when told to."""
     records = list({record.order_id: record for record in sorted(records, key=lambda r: r.updated)}.values())
     if not records:
-        return {}
+        return _Kept()
     version, hashes = broker.order_hashes(account=account, order_ids=[r.order_id for r in records])
     held = {
         bytes(order.order_hash): order
@@ -126,7 +140,7 @@ def _keep(*, account: int, records: Sequence[OrderRecord], call: uuid.UUID, done
             account=account,
             facts={Fact.CALL: call.bytes, Fact.COUNT: len(new)},
         )
-    return kept
+    return _Kept(kept, [order for order, _ in news])
 
 
 def _new_order(account: int, record: OrderRecord, hash_: bytes, version: int, now: datetime) -> Order:
@@ -148,10 +162,10 @@ def _insert(new: Sequence[tuple[Order, OrderRecord]], call: uuid.UUID, now: date
     for order, record in new:
         _set_state(order, record, None, call, now)
         order.warehouse = next((places[item.sku] for item in record.items if item.sku in places), "")
-    Order.objects.bulk_create([order for order, _ in new])
+    rows.insert(Order, [order for order, _ in new])
     for order, _ in new:
         _journal_end(order, None)
-    OrderItem.objects.bulk_create([item for order, record in new for item in _items(order, record)])
+    rows.insert(OrderItem, [item for order, record in new for item in _items(order, record)])
 
 
 def _places(new: Sequence[tuple[Order, OrderRecord]]) -> dict[str | None, str]:
@@ -169,13 +183,12 @@ def _change(news: Sequence[tuple[Order, OrderRecord]], call: uuid.UUID, now: dat
     changed = [(o, record) for o, record in news if record.updated > o.updated_at and o.erased_at is None]
     for (order, record), known in zip(news, before, strict=True):
         _set_state(order, record, known, call, now)
-    rows.change([order for order, _ in news], rows.STATE)
     for (order, _), known in zip(news, before, strict=True):
         _journal_end(order, known)
     if changed:
         account, refs = changed[0][0].account_id, [order.ref for order, _ in changed]
         OrderItem.objects.filter(account_id=account, order_ref__in=refs).delete()
-        OrderItem.objects.bulk_create([item for order, record in changed for item in _items(order, record)])
+        rows.insert(OrderItem, [item for order, record in changed for item in _items(order, record)])
 
 
 def _set_state(order: Order, record: OrderRecord, known: Known | None, call: uuid.UUID, now: datetime) -> None:
@@ -261,8 +274,12 @@ def _seal_page(*, account: int, page: Page, done: Received) -> None:
         return
     with transaction.atomic(durable=True):
         kept = _keep(account=account, records=page.orders, call=page.call, done=done)
-        due = [(kept[r.order_id], r) for r in page.orders if _is_due(kept[r.order_id], r)]
+        due = [(kept.orders[r.order_id], r) for r in page.orders if _is_due(kept.orders[r.order_id], r)]
         due = list({order.ref: (order, record) for order, record in due}.values())
+        _mark_sealed(due, done)
+        known = {order.ref for order in kept.changed}
+        kept.changed += [order for order, _ in due if order.ref not in known]
+        kept.write((*rows.STATE, *rows.SEALED))
         parts = [part for order, record in due for part in _parts(order, record)]
         if parts:
             sealed, keys = broker.seal(account=account, by=Actor.RECEIPT.reference, parts=parts)
@@ -273,7 +290,6 @@ def _seal_page(*, account: int, page: Page, done: Received) -> None:
             know_keys(account=account, keys=keys)
             done.sealed += write_rows(account=account, rows=written)
             promise_to_forget(account=account, keys=keys)
-        _mark_sealed(due, done)
 
 
 def _is_due(order: Order, record: OrderRecord) -> bool:
@@ -293,6 +309,7 @@ def _parts(order: Order, record: OrderRecord) -> list[ToSeal]:
 
 
 def _mark_sealed(due: Sequence[tuple[Order, OrderRecord]], done: Received) -> None:
+    """What these orders' rows will say once this transaction has sealed them."""
     now = definitions.now()
     for order, record in due:
         absent, was_absent = record.recipient_absent, order.data_absent
@@ -307,7 +324,6 @@ def _mark_sealed(due: Sequence[tuple[Order, OrderRecord]], done: Received) -> No
                 subject=order.ref.bytes,
                 facts={Fact.CALL: order.call.bytes},
             )
-    rows.change([order for order, _ in due], rows.SEALED)
 
 
 def _ask_again(*, account: int, client: Client, done: Received) -> None:
@@ -320,7 +336,7 @@ def _ask_again(*, account: int, client: Client, done: Received) -> None:
         page = client.get_order_state(str(order.order_id)) if order is not None else None
         with transaction.atomic(durable=True):
             if page is not None:
-                _keep(account=account, records=page.orders, call=page.call, done=done)
+                _keep(account=account, records=page.orders, call=page.call, done=done).write(rows.STATE)
             satisfy(account=account, kind=ObligationKind.ASK_AGAIN, subject=obligation.subject, by=Actor.RECEIPT)
         done.asked_again += 1
 
