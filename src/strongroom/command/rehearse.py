@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
+from strongroom.command import progress
 from strongroom.command.installed import show, tell
 from strongroom.installation.folders import Folders
 from strongroom.installation.problems import CannotStart
@@ -47,7 +48,8 @@ def _rehearse(options: argparse.Namespace) -> int:
         ):  # fmt: skip
             report = story.run(
                 rehearsal, days=options.days, seed=options.seed, orders_per_day=options.orders_per_day,
-                faults=options.faults, say=tell,
+                faults=options.faults, say=progress.tell,
+                through=lambda steps: progress.through(steps, "steps"),
             )  # fmt: skip
     finally:
         if options.keep or options.data:

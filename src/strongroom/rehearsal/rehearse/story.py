@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from random import Random
 from typing import Any, Final
@@ -43,16 +43,22 @@ COPIES: Final = 5
 """Rings that a thief keeps, one each fortnight."""
 PURPOSES: Final = (Purpose.DELIVERY, Purpose.CARRIER, Purpose.CALL_BACK)
 Say = Callable[[str], None]
+Through = Callable[[Sequence[Step]], Iterable[Step]]
 
 
-def run(rehearsal: Rehearsal, *, days: int, seed: int, orders_per_day: float, faults: bool, say: Say) -> Report:
-    """Start everything, live through the plan, let the faults stop, and see that all converges."""
+def run(
+    rehearsal: Rehearsal, *, days: int, seed: int, orders_per_day: float, faults: bool, say: Say, through: Through
+) -> Report:
+    """Start everything, live through the plan, let the faults stop, and see that all converges.
+
+    `through` gives the steps one after the other, and may show how far they are.
+    """
     report, began = Report(days, seed, faults), time.monotonic()
     rehearsal.start()
     story = Story(rehearsal, report, seed)
     try:
         story.open_doors()
-        for step in plan.steps(days=days, seed=seed, orders_per_day=orders_per_day, faults=faults):
+        for step in through(list(plan.steps(days=days, seed=seed, orders_per_day=orders_per_day, faults=faults))):
             story.live(step)
             if step.number % 25 == 24:
                 fired, found = sum(story.trouble.fired.values()), report.findings
