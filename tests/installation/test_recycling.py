@@ -28,9 +28,10 @@ WITHIN = 60.0
 def test_the_website_hands_over_to_a_fresh_process_and_every_request_is_answered() -> None:
     """Each of four clients asks on a connection of its own until three processes have answered.
 
-    A connection that is being made while its process ends may be closed before anything was asked; it is made again.
+    A connection that is being made while its process ends may be closed before anything was read; it is made again.
     """
     seen: Counter[str] = Counter()
+    unread: list[float] = []
     enough = threading.Event()
     with serving("tests.installation.recycled:application") as (port, ca):
 
@@ -39,7 +40,11 @@ def test_the_website_hands_over_to_a_fresh_process_and_every_request_is_answered
             while not enough.is_set():
                 there = httpx.HTTPTransport(verify=ssl.create_default_context(cafile=str(ca)), retries=2)
                 with httpx.Client(transport=there, trust_env=False) as client:
-                    answer = client.get(f"https://localhost:{port}/", timeout=20)
+                    try:
+                        answer = client.get(f"https://localhost:{port}/", timeout=20)
+                    except httpx.RemoteProtocolError:  # in TLS 1.3 the request goes with the handshake's last message
+                        unread.append(time.monotonic())
+                        continue
                 states.append(answer.status_code)
                 seen[answer.text] += 1
                 enough.wait(0.02)
@@ -54,6 +59,7 @@ def test_the_website_hands_over_to_a_fresh_process_and_every_request_is_answered
             states = [state for one in asked for state in one.result()]
         assert len(seen) >= 3
         assert set(states) == {200}
+        assert len(unread) <= CLIENTS * (len(seen) - 1), "one connection in the making a client and end, at most"
         first, *_ = seen
         assert seen[first] >= PARTS
         assert not Path(f"/proc/{first}").exists(), "the process that held them is gone"

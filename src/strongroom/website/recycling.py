@@ -29,7 +29,8 @@ def when_due(act: Callable[[], object], *, parts: int = PARTS_A_LIFE, least: flo
 def hand_over() -> None:
     """Ask the server to start another process beside this one, then to end this one behind its last answer.
 
-    Every request that was sent is answered. A connection in the middle of its handshake may be closed unasked.
+    Every request that was read is answered. A connection whose handshake this process has not finished is closed, and
+    what its client sent with the handshake's last message is never read and has no effect; sent again, it is answered.
     """
     server = multiprocessing.parent_process()
     if server is not None and server.pid == os.getppid():
