@@ -236,10 +236,10 @@ def _read_personal_data(*, account: int, client: Client, done: Received) -> None
     if not wanted:
         return
     if len(wanted) <= ONE_BY_ONE:
-        for order in wanted:
-            _seal_page(account=account, page=client.get_order_personal_data(str(order.order_id)), done=done)
+        for order_id, _ in wanted:
+            _seal_page(account=account, page=client.get_order_personal_data(order_id), done=done)
         return
-    oldest = min(order.placed_at for order in wanted) - OVERLAP
+    oldest = min(placed_at for _, placed_at in wanted) - OVERLAP
     token: Secret | None = None
     seen: set[str] = set()
     while True:
@@ -254,10 +254,13 @@ def _read_personal_data(*, account: int, client: Client, done: Received) -> None
         seen.add(page.fingerprint)
 
 
-def _wanting(account: int) -> Iterable[Order]:
-    """Orders the merchant must still ship whose PII is not held, or was changed since it was sealed (RR-1)."""
+def _wanting(account: int) -> Iterable[tuple[str, datetime]]:
+    """Orders the merchant must still ship whose PII is not held, or was changed since it was sealed (RR-1).
+
+    Amazon's number and the moment it was placed, the oldest first.
+    """
     tried = definitions.now() - ASK_ABSENT_AGAIN
-    return Order.objects.filter(
+    found = Order.objects.filter(
         Q(sealed_version__isnull=True) | Q(sealed_version__lt=F("updated_at")),
         Q(asked_at__isnull=True) | Q(asked_at__lt=tried) | Q(data_absent=False),
         account_id=account,
@@ -266,6 +269,7 @@ def _wanting(account: int) -> Iterable[Order]:
         done_on__isnull=True,
         order_id__isnull=False,
     ).order_by("placed_at")
+    return found.values_list("order_id", "placed_at")
 
 
 def _seal_page(*, account: int, page: Page, done: Received) -> None:

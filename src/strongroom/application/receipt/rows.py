@@ -53,7 +53,8 @@ def _columns(objects: Sequence[Model], names: Sequence[str]) -> list[list[Any]]:
 
 
 def _arrays(model: type[Model], names: Sequence[str]) -> str:
-    return ", ".join(f"%s::{_type(model, name)}[]" for name in names)
+    """A parameter a column, in PostgreSQL's binary form: as text each value is quoted by hand, ten times as long."""
+    return ", ".join(f"%b::{_type(model, name)}[]" for name in names)
 
 
 def _type(model: type[Model], name: str) -> str:

@@ -81,8 +81,8 @@ def write_rows(*, account: int, rows: Sequence[Written]) -> int:
         columns = [broker.index_columns(r.sealed.indexes) for r in mine]
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT seal_rows(%s, %s::uuid[], %s::smallint[], %s::bigint[], %s, %s::smallint,"
-                " %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[])",
+                "SELECT seal_rows(%s, %b::uuid[], %b::smallint[], %b::bigint[], %s, %s::smallint,"
+                " %b::bytea[], %b::bytea[], %b::bytea[], %b::bytea[], %b::bytea[])",
                 [
                     account,
                     [r.order for r in mine],
@@ -115,8 +115,8 @@ def move_rows(*, account: int, order: uuid.UUID, rows: Sequence[tuple[Located, S
     day, generation = rows[0][1].day.day, rows[0][1].day.generation
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT carry_rows(%s, %s, %s::smallint[], %s::bigint[], %s, %s::smallint,"
-            " %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[])",
+            "SELECT carry_rows(%s, %s, %b::smallint[], %b::bigint[], %s, %s::smallint,"
+            " %b::bytea[], %b::bytea[], %b::bytea[], %b::bytea[])",
             [
                 account,
                 order,
