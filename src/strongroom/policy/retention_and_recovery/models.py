@@ -77,6 +77,11 @@ class Order(models.Model):
                 condition=models.Q(done_on__isnull=True, fulfilled_by="MERCHANT"),
                 name="order_by_urgency",
             ),
+            models.Index(
+                fields=["account_id"],
+                condition=models.Q(cancelled_at__isnull=False, state__in=[OrderState.TO_SHIP, OrderState.PART_SHIPPED]),
+                name="order_reopened",
+            ),
         )
 
     @property

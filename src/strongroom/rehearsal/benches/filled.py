@@ -10,17 +10,25 @@ COLUMNS: Final = """
 SELECT column_name FROM information_schema.columns
 WHERE table_schema = 'public' AND table_name = %s AND is_generated = 'NEVER' ORDER BY ordinal_position
 """
+RECEIVED: Final = "now_of.at - (n / 100) * interval '4 minutes'"
+OPEN: Final = "n % 10000 < 100"
 FRESH_ORDER: Final = {
     "ref": "gen_random_uuid()",
     "order_id": "lpad((n / 10000000)::text, 3, '9') || '-' || lpad((n % 10000000)::text, 7, '0') || '-0000001'",
     "order_hash": "sha256(('order ' || n)::bytea)",
     "wave": "NULL",
-    "fulfilled_at": "CASE WHEN n % 100 = 0 THEN NULL ELSE source.placed_at + interval '1 day' END",
-    "done_on": "CASE WHEN n % 100 = 0 THEN NULL ELSE source.placed_at + interval '1 day' END",
+    "received_at": RECEIVED,
+    "placed_at": f"{RECEIVED} - interval '5 minutes'",
+    "ship_by": f"{RECEIVED} + interval '2 days'",
+    "fulfilled_by": "'MERCHANT'",
+    "state": f"CASE WHEN {OPEN} THEN 'to ship' ELSE 'fulfilled' END",
+    "status": f"CASE WHEN {OPEN} THEN 'UNSHIPPED' ELSE 'SHIPPED' END",
+    "fulfilled_at": f"CASE WHEN {OPEN} THEN NULL ELSE {RECEIVED} + interval '1 day' END",
+    "done_on": f"CASE WHEN {OPEN} THEN NULL ELSE {RECEIVED} + interval '1 day' END",
     "erased_at": "NULL",
     "cancelled_at": "NULL",
 }
-"""One order in a hundred is still to ship, as in a shop of some size."""
+"""As a shop of some size has them: received a hundred at a time, one in a hundred still to ship, by whole answers."""
 FRESH_OBLIGATION: Final = {
     "id": "gen_random_uuid()",
     "subject": "gen_random_uuid()",
