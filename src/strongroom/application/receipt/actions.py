@@ -232,7 +232,7 @@ def _journal_end(order: Order, before: Known | None) -> None:
 
 
 def _read_personal_data(*, account: int, client: Client, done: Received) -> None:
-    wanted = list(_wanting(account))
+    wanted = _wanting(account)
     if not wanted:
         return
     if len(wanted) <= ONE_BY_ONE:
@@ -254,7 +254,7 @@ def _read_personal_data(*, account: int, client: Client, done: Received) -> None
         seen.add(page.fingerprint)
 
 
-def _wanting(account: int) -> Iterable[tuple[str, datetime]]:
+def _wanting(account: int) -> list[tuple[str, datetime]]:
     """Orders the merchant must still ship whose PII is not held, or was changed since it was sealed (RR-1).
 
     Amazon's number and the moment it was placed, the oldest first.
@@ -269,7 +269,7 @@ def _wanting(account: int) -> Iterable[tuple[str, datetime]]:
         done_on__isnull=True,
         order_id__isnull=False,
     ).order_by("placed_at")
-    return found.values_list("order_id", "placed_at")
+    return [(str(order_id), placed_at) for order_id, placed_at in found.values_list("order_id", "placed_at")]
 
 
 def _seal_page(*, account: int, page: Page, done: Received) -> None:
