@@ -22,9 +22,9 @@ from tests.house.running import House, Shop
 STEPS = (
     ("carry_rows", "carry: rows moved"), ("seal_rows", "receipt: parts written"), ("drop_day", "forgetting: day dropped"),
     ("erase_rows", "forgetting: rows erased"), ("day_key", "receipt: key noted"), ("obligation", "deadline written"),
-    ('INTO "entry"', "entry written"), ('INTO "pending"', "entry written"), ('INTO "leaf"', "place noted"),
-    ('FROM "pending"', "place noted"), ('INTO "amazon_order"', "receipt: orders written"),
-    ('UPDATE "amazon_order"', "receipt: orders changed"), ("order_item", "receipt: lines written"),
+    ("INTO entry ", "entry written"), ('INTO "leaf"', "place noted"),
+    ('FROM "pending"', "place noted"), ("INTO amazon_order ", "receipt: orders written"),
+    ("UPDATE amazon_order ", "receipt: orders changed"), ("order_item", "receipt: lines written"),
     ("receiver", "receipt: watermark"), ("api_call", "call logged"), ("bucket", "call allowed"),
     ("label_print", "print: ledger"), ("COMMIT", "commit"), ("BEGIN", "transaction begun"),
 )  # fmt: skip
