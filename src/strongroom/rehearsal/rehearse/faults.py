@@ -107,6 +107,8 @@ class Trouble:
     locked_steps: int = 0
     wrong_steps: int = 0
     frozen: bool = False
+    amazon_failed: bool = False
+    """Whether an answer of Amazon's was a fault since the step before ended, also one of those that an earlier step left."""
     _at_amazon: dict[str, int] = field(default_factory=dict)
     _at_the_printer: list[Kind] = field(default_factory=list)
 
@@ -302,6 +304,7 @@ class Trouble:
     def _count(self) -> None:
         """What the simulator and the printer say has happened since the last look."""
         said = self.rehearsal.control.do("fired")
+        self.amazon_failed = any(count > self._at_amazon.get(word, 0) for word, count in said.items())
         by_fault = {fault: kind for kind, (fault, _) in AT_AMAZON.items()}
         for word, count in said.items():
             kind = by_fault.get(Fault(word))

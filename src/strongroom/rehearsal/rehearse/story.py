@@ -55,7 +55,7 @@ def run(
     """
     report, began = Report(days, seed, faults), time.monotonic()
     rehearsal.start()
-    story = Story(rehearsal, report, seed)
+    story = Story(rehearsal, report, seed, say)
     try:
         story.open_doors()
         for step in through(list(plan.steps(days=days, seed=seed, orders_per_day=orders_per_day, faults=faults))):
@@ -77,9 +77,10 @@ def run(
 class Story:
     """One run under way."""
 
-    def __init__(self, rehearsal: Rehearsal, report: Report, seed: int) -> None:
+    def __init__(self, rehearsal: Rehearsal, report: Report, seed: int, say: Say) -> None:
         self.rehearsal = rehearsal
         self.report = report
+        self._say = say
         self.trouble = Trouble(rehearsal)
         self._rng = Random(seed ^ 0xACE)  # noqa: S311 - a rehearsal's dice
         self._marker = "".join(self._rng.choice("bcdfghjklmnpqrstvwxz") for _ in range(14))
@@ -121,7 +122,8 @@ class Story:
         self._people_do(step, rng)
         self.trouble.after(step.fault)
         self.trouble.back()
-        if hindered or not finished or self.trouble.hinders:  # what ended with this step stood in the way of its work
+        stood = self.trouble.hinders or self.trouble.amazon_failed  # what ended with this step was in its work's way
+        if hindered or not finished or stood:
             self._undisturbed_since = self.rehearsal.clock.wall()
         if step.office and not self.trouble.hinders:
             self._watch.ask(Watchman.keep_office)
@@ -268,6 +270,8 @@ class Story:
         now = self._eyes.look(finished=finished, undisturbed_since=self._undisturbed_since)
         found = self.report.findings.look(self._before, now, self._memory)
         self.report.findings.broken[len(self.report.findings.broken) - len(found) :] = [f"{where}: {f}" for f in found]
+        for words in found:
+            self._say(f"BROKEN {where}: {words}")
         self._notice(now)
         self._keep_a_copy(now)
         self._before = now
