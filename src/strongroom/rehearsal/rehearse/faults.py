@@ -108,7 +108,7 @@ class Trouble:
     wrong_steps: int = 0
     frozen: bool = False
     amazon_failed: bool = False
-    """Whether an answer of Amazon's was a fault since the step before ended, also one of those that an earlier step left."""
+    """Whether Amazon answered with a fault since the step before ended; an earlier step may have left one."""
     _at_amazon: dict[str, int] = field(default_factory=dict)
     _at_the_printer: list[Kind] = field(default_factory=list)
 
