@@ -22,7 +22,7 @@ from tests.installation.recycled import PARTS
 
 ROOT = Path(__file__).parents[2]
 CLIENTS = 4
-WITHIN = 60.0
+WITHIN = 120.0
 
 
 def test_the_website_hands_over_to_a_fresh_process_and_every_request_is_answered() -> None:
@@ -42,7 +42,10 @@ def test_the_website_hands_over_to_a_fresh_process_and_every_request_is_answered
                 with httpx.Client(transport=there, trust_env=False) as client:
                     try:
                         answer = client.get(f"https://localhost:{port}/", timeout=20)
-                    except httpx.RemoteProtocolError:  # in TLS 1.3 the request goes with the handshake's last message
+                    except (
+                        httpx.RemoteProtocolError,
+                        httpx.ReadError,
+                    ):  # in TLS 1.3 the request goes with the handshake's last message
                         unread.append(time.monotonic())
                         continue
                 states.append(answer.status_code)

@@ -58,7 +58,7 @@ def test_the_website_hands_over_while_people_work_and_forgets_what_it_showed(
     os.kill(server, signal.SIGHUP)  # what `recycling.hand_over` does at the five-hundredth part
     one, other = Reader(support), Reader(packer)
     answers = []
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while Path(f"/proc/{old}").exists() and time.monotonic() < until:
         answers += [one.status("/orders/"), other.status("/worklist/")]
     assert not Path(f"/proc/{old}").exists()

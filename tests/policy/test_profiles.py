@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from strongroom.policy.clauses import profiles, terms, values
@@ -298,6 +298,8 @@ KEYS = ("clause", "kind", "value", "stricter", "choices", "counted_from", "scope
 
 @given(st.sampled_from(["terms", "duties", "laws"]), st.sampled_from(["remove_pii_after", "transport", "new"]),
        st.dictionaries(st.sampled_from(KEYS), anything.filter(lambda v: v is not None), max_size=6))  # fmt: skip
+@example("terms", "remove_pii_after", {"counted_from": date(2026, 11, 24)})
+@example("terms", "remove_pii_after", {"counted_from": [{}]})
 def test_no_content_whatever_ends_the_reader(group: str, name: str, table: dict[str, Any]) -> None:
     text = HEAD + f"[{group}.{name}]\n" + "".join(f"{key} = {as_toml(value)}\n" for key, value in table.items())
     tomllib.loads(text)

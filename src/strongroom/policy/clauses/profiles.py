@@ -318,9 +318,9 @@ class _Reader:
 
     def _events(self, where: str, table: dict[str, Any], key: str) -> tuple[str, ...]:
         said = table.get(key, [])
-        names = [said] if isinstance(said, str) else said
-        for name in names if isinstance(names, list) else ["?"]:
-            if name not in EVENTS:
+        names = said if isinstance(said, list) else [said]
+        for name in names:
+            if not isinstance(name, str) or name not in EVENTS:
                 self._wrong(line_of(self._text, where, key), f"There is no event {name!r}.",
                             f"Known are {', '.join(EVENTS)}.")  # fmt: skip
         return tuple(str(name) for name in names)
