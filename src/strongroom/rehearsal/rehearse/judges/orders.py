@@ -55,16 +55,21 @@ def nothing_doubled(_: Seen | None, now: Seen, _memory: Memory) -> Iterator[str]
     return look() if now.rows["orders"] else None
 
 
-def sealed_when_due(_: Seen | None, now: Seen, _memory: Memory) -> Iterator[str] | None:
-    """What must ship is held once the worker had its turn undisturbed; what is done is not sealed anew (RR-1, RR-2)."""
+def sealed_when_due(before: Seen | None, now: Seen, _memory: Memory) -> Iterator[str] | None:
+    """What must ship is held once the worker had its turn undisturbed; what is done is not sealed anew (RR-1, RR-2).
+
+    An order that was carried once and waits on loses its data with that day's key, and is asked for again: a turn more.
+    """
     if now.truth - now.undisturbed_since < 6 * 3600:
         return None
     held = {row.order_ref for row in now.rows["sealed"]}
+    lost = {row.order_ref for row in before.rows["sealed"]} - held if before is not None else set()
 
     def look() -> Iterator[str]:
         for row in now.rows["orders"]:
             waits = row.state in TO_SHIP and row.fulfilled_by == "MERCHANT" and row.done_on is None
-            if waits and row.ref not in held and row.received_at.timestamp() < now.undisturbed_since:
+            due = row.received_at.timestamp() < now.undisturbed_since and row.ref not in lost
+            if waits and row.ref not in held and due:
                 yield f"order {row.ref} must ship and its data is not held"
             if row.ref in held and row.fulfilled_by != "MERCHANT":
                 yield f"order {row.ref} is Amazon's to ship and its data is held"
