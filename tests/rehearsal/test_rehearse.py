@@ -15,8 +15,9 @@ import pytest
 
 from strongroom.formats import ring as ring_format
 from strongroom.formats.ring import KeyKind, Mode, Ring, Row
+from strongroom.rehearsal.marketplace.faults import Fault
 from strongroom.rehearsal.rehearse import plan, sometimes
-from strongroom.rehearsal.rehearse.faults import Kind
+from strongroom.rehearsal.rehearse.faults import Kind, Trouble
 from strongroom.rehearsal.rehearse.invariants import INVARIANTS, NOT_HERE, Findings
 from strongroom.rehearsal.rehearse.judges import keys
 from strongroom.rehearsal.rehearse.memory import Memory
@@ -130,6 +131,25 @@ def test_a_deadline_that_was_opened_late_has_one_turn_of_the_watch() -> None:
     findings.look(None, first, memory)
     assert findings.look(first, opened, memory) == []
     assert len(findings.look(opened, seen(deadlines=[DEADLINE]), memory)) == 1
+
+
+def test_an_order_whose_carried_day_died_has_one_turn_to_be_asked_for_again() -> None:
+    findings, memory = Findings(), Memory(cast("Eyes", None), b"marker")
+    waits = order(sealed_version=NOW)
+    held, lost = seen(orders=[waits], sealed=[PART], parts=[PART]), seen(orders=[order()])
+    findings.look(None, held, memory)
+    assert findings.look(held, lost, memory) == []
+    assert [words.partition(":")[0] for words in findings.look(lost, lost, memory)] == ["I16"]
+
+
+def test_a_step_that_met_a_fault_which_an_earlier_one_left_is_a_disturbed_one() -> None:
+    said = {"throttle": 1}
+    amazon = SimpleNamespace(do=lambda _verb: {Fault.THROTTLE.value: said["throttle"]})
+    trouble = Trouble(cast("Any", SimpleNamespace(control=amazon, printer=lambda _verb: 0)))
+    for throttled, failed in ((1, True), (1, False), (2, True), (2, False)):
+        said["throttle"] = throttled
+        trouble.after(None)
+        assert trouble.amazon_failed is failed
 
 
 def test_a_stolen_copy_that_opens_is_found_also_when_its_cell_comes_back(folder: Path) -> None:
