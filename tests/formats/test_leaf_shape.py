@@ -73,6 +73,24 @@ def test_one_malformed_among_many_is_refused() -> None:
         leaf_shape.check_leaves([*whole[:30], whole[30] + b"\0", *whole[31:]])
 
 
+def test_one_that_is_as_long_as_the_one_before_is_looked_at_too() -> None:
+    whole = leaf.encode_leaf(entry(Random(3)), SALT)
+    for at in (0, 17, 18, 19):  # version, kind, outcome
+        with pytest.raises(Malformed):
+            leaf_shape.check_leaves([whole, whole, whole[:at] + b"\xff" + whole[at + 1 :]])
+
+
+def test_a_shape_is_learnt_once() -> None:
+    made = entry(Random(5))
+    leaf_shape.check_leaves([leaf.encode_leaf(made, SALT)])
+    leaf_shape.check_entry(leaf.encode_entry(made))
+    known = leaf_shape.kept()
+    for _ in range(3):
+        leaf_shape.check_leaves([leaf.encode_leaf(made, SALT)] * 2)
+        leaf_shape.check_entry(leaf.encode_entry(made))
+    assert leaf_shape.kept() == known > 0
+
+
 @given(random=st.randoms(use_true_random=False))
 @settings(max_examples=200, deadline=None)
 def test_the_leaf_of_an_encoded_entry_is_that_of_the_entry(random: Random) -> None:
@@ -87,3 +105,24 @@ def test_a_stranger_fills_no_memory_with_shapes() -> None:
         made = entry(random)
         leaf_shape.check_leaves([leaf.encode_leaf(made, SALT)])
     assert leaf_shape.kept() <= 2 * leaf_shape.MOST * leaf_shape.ALIKE
+
+
+def test_four_shapes_of_a_kind_are_kept_and_so_many_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes: dict[tuple[int, bytes], tuple[leaf_shape.Shape, ...]] = {}
+    monkeypatch.setattr(leaf_shape, "_ENTRIES", shapes)
+    monkeypatch.setattr(leaf_shape, "MOST", 3)
+    alike = [fact for fact in Fact if WIDTHS[fact] == 8][:6]
+
+    def meet(kind: Kind, fact: Fact) -> None:
+        leaf_shape.check_entry(
+            leaf.encode_entry(Entry(b"i" * 16, kind, Outcome.DONE, 5, 7, b"o" * 16, b"p" * 16, {fact: 1}))
+        )
+
+    for fact in alike:
+        meet(Kind.OPENED, fact)
+    assert [len(each) for each in shapes.values()] == [4]
+    for kind in (Kind.SEALED, Kind.SEARCHED, Kind.CARRIED):
+        meet(kind, alike[0])
+    assert [len(each) for each in shapes.values()] == [4, 1, 1], "of the fourth kind nothing is kept"
+    meet(Kind.SEARCHED, alike[1])
+    assert [len(each) for each in shapes.values()] == [4, 1, 2], "of a kind that is kept, another shape"
