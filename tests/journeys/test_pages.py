@@ -210,3 +210,8 @@ def test_a_bench_times_each_of_the_main_pages(inside: Doors) -> None:
     timed = bench.timed(inside("manager"), rounds=2)
     assert set(timed) == set(bench.PAGES) >= {"wall", "one order", "all orders"}
     assert all(0 < times["p50_ms"] <= times["p95_ms"] for times in timed.values())
+
+
+@pytest.mark.parametrize("asked", ["abc", "0", "-1", "999999", "1e9", "%D9%A3", ""])
+def test_a_page_of_orders_that_is_none_is_a_page_and_no_error(inside: Doors, asked: str) -> None:
+    assert inside("support").get(f"/orders/?show=all&page={asked}").status_code == 200
